@@ -1,0 +1,151 @@
+import type { Database, Sql, Tx } from "./db.ts";
+
+/** What can change under a memory copy. `target` is the id of what changed: an app's, a session's, a provider's name. */
+export type ChangeKind =
+  | "app"
+  | "session"
+  | "end_user"
+  | "wallet"
+  | "token"
+  | "prices"
+  | "provider"
+  | "settings";
+
+type Listener = (targetId: string) => void | Promise<void>;
+
+export type ChangeFeed = {
+  /** Runs for every change of that kind, in order of version. A listener that throws leaves this instance stale. */
+  on(kind: ChangeKind, listener: Listener): void;
+  start(): Promise<void>;
+  /** False when the last successful poll is older than two seconds: an instance that may be blind takes no new work. */
+  isFresh(): boolean;
+  /** The database's clock in milliseconds: its last answer plus the time since, by a clock that is never set. */
+  now(): number;
+  /** Resolves when every live instance has seen that version, after `timeoutMs` at the latest. */
+  waitUntilSeen(version: bigint, timeoutMs?: number): Promise<boolean>;
+  stop(): Promise<void>;
+};
+
+const channel = "mf_changes";
+const freshForMs = 2_000;
+
+/** Announces a change inside the transaction that makes it, so that it is seen exactly when it is committed. */
+export async function announce(tx: Tx, kind: ChangeKind, targetId: string): Promise<bigint> {
+  const [head] = await tx<
+    { version: string }[]
+  >`update change_head set version = version + 1 returning version::text`;
+  await tx`insert into changes (version, kind, target_id) values (${head!.version}, ${kind}, ${targetId})`;
+  await tx`select pg_notify(${channel}, ${head!.version})`;
+  return BigInt(head!.version);
+}
+
+export function createChangeFeed(options: {
+  database: Database;
+  directDatabase: Database;
+  instanceId: string;
+  roles: readonly string[];
+  pollMs: number;
+  onError: (error: unknown) => void;
+}): ChangeFeed {
+  const listeners = new Map<ChangeKind, Listener[]>();
+  let seen = 0n;
+  let polledAt = Number.NEGATIVE_INFINITY;
+  let databaseMs = Date.now();
+  let stopped = false;
+  let wake: (() => void) | undefined;
+  let loop: Promise<void> | undefined;
+  let notices: Sql | undefined;
+
+  const poll = async (): Promise<void> => {
+    const asked = performance.now();
+    const { changes, now } = await options.database.write({ purpose: "cache" }, (tx) =>
+      readChanges(tx, options, seen),
+    );
+    for (const change of changes) {
+      for (const listener of listeners.get(change.kind) ?? []) await listener(change.target_id);
+      seen = BigInt(change.version);
+    }
+    // Told only now: whoever waits for this instance waits for its copies, not for its having read the news.
+    if (changes.length > 0)
+      await options.database.write({ purpose: "cache" }, (tx) => beat(tx, options, seen));
+    polledAt = asked;
+    databaseMs = now + (performance.now() - asked) / 2;
+  };
+  const run = async (): Promise<void> => {
+    while (!stopped) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        setTimeout(resolve, options.pollMs).unref();
+      });
+      if (stopped) return;
+      await poll().catch(options.onError);
+    }
+  };
+  return {
+    on: (kind, listener) => {
+      listeners.set(kind, [...(listeners.get(kind) ?? []), listener]);
+    },
+    start: async () => {
+      const [head] = await options.database.read(
+        {},
+        (tx) => tx<{ version: string }[]>`select version::text from change_head`,
+      );
+      seen = BigInt(head!.version);
+      await poll();
+      loop = run();
+      notices = options.directDatabase.connect({ max: 1 });
+      // NOTIFY only hurries the poll: without it changes come a poll later.
+      await notices.listen(channel, () => wake?.()).catch(options.onError);
+    },
+    isFresh: () => performance.now() - polledAt <= freshForMs,
+    now: () => databaseMs + (performance.now() - polledAt),
+    waitUntilSeen: (version, timeoutMs = freshForMs) => waitUntilSeen(options.database, version, timeoutMs),
+    stop: async () => {
+      stopped = true;
+      wake?.();
+      await loop;
+      await notices?.end({ timeout: 1 });
+      await options.database
+        .write({ purpose: "cache" }, (tx) => tx`delete from instances where id = ${options.instanceId}`)
+        .catch(() => {});
+    },
+  };
+}
+
+async function readChanges(
+  tx: Tx,
+  options: { instanceId: string; roles: readonly string[] },
+  seen: bigint,
+): Promise<{ changes: { version: string; kind: ChangeKind; target_id: string }[]; now: number }> {
+  const changes = await tx<{ version: string; kind: ChangeKind; target_id: string }[]>`
+    select version::text, kind, target_id from changes where version > ${seen.toString()} order by version limit 1000`;
+  return { changes: [...changes], now: await beat(tx, options, seen) };
+}
+
+/** Says that this instance lives and how far it has come; gives the database's clock in milliseconds. */
+async function beat(
+  tx: Tx,
+  options: { instanceId: string; roles: readonly string[] },
+  seen: bigint,
+): Promise<number> {
+  const [row] = await tx<{ now_ms: number }[]>`
+    insert into instances (id, roles, version_seen) values (${options.instanceId}, ${[...options.roles]}, ${seen.toString()})
+    on conflict (id) do update set version_seen = excluded.version_seen, heartbeat_at = mf_now()
+    returning (extract(epoch from mf_now()) * 1000)::float8 as now_ms`;
+  return row!.now_ms;
+}
+
+async function waitUntilSeen(database: Database, version: bigint, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (performance.now() < deadline) {
+    const [behind] = await database.read(
+      { purpose: "cache" },
+      (tx) => tx<{ count: number }[]>`
+      select count(*)::int as count from instances
+      where version_seen < ${version.toString()} and heartbeat_at > mf_now() - interval '3 seconds'`,
+    );
+    if (behind!.count === 0) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}

@@ -1,0 +1,145 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import postgres from "postgres";
+import { ApiError } from "./errors.ts";
+
+export type Sql = postgres.Sql;
+/** A statement runner inside one transaction. */
+export type Tx = postgres.TransactionSql;
+
+/** The words that row security knows; what is not set opens no row. */
+export type TenantSettings = {
+  appId?: string | null;
+  developerId?: string | null;
+  endUserId?: string | null;
+  purpose?: "auth" | "cache" | "settlement" | "recovery" | "projection" | "operator" | "backup" | "isolation";
+};
+
+export type DatabaseOptions = {
+  url: string;
+  poolMax: number;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  idleTransactionTimeoutMs: number;
+  applicationName: string;
+};
+
+export type Database = {
+  /** One read-only snapshot under a tenant's settings. */
+  read<T>(tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** One read-write transaction under a tenant's settings. */
+  write<T>(tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** A connection outside transactions: LISTEN, the books' committer. */
+  connect(options: { max: number; connection?: Record<string, string>; statementTimeoutMs?: number }): Sql;
+  /** True when the database answers within two seconds. */
+  isUp(): Promise<boolean>;
+  close(): Promise<void>;
+};
+
+const openTransaction = new AsyncLocalStorage<true>();
+
+/** Network calls inside a transaction would hold its locks for as long as a stranger likes. */
+export function assertNoTransactionOpen(): void {
+  if (openTransaction.getStore()) throw new Error("a network call was tried while a transaction was open");
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const connect: Database["connect"] = ({ max, connection = {}, statementTimeoutMs }) =>
+    postgres(options.url, {
+      max,
+      connect_timeout: Math.ceil(options.connectTimeoutMs / 1000),
+      idle_timeout: 0,
+      max_lifetime: null,
+      onnotice: () => {},
+      backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
+      connection: {
+        application_name: options.applicationName,
+        statement_timeout: statementTimeoutMs ?? options.statementTimeoutMs,
+        idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs,
+        ...connection,
+      } as Record<string, string>,
+    });
+  const pool = connect({ max: options.poolMax });
+  const run = <T>(mode: string, tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T> =>
+    openTransaction.run(true, () =>
+      pool.begin(mode, async (tx) => {
+        await applySettings(tx, tenant);
+        return work(tx);
+      }),
+    ) as Promise<T>;
+  return {
+    read: (tenant, work) => run("isolation level repeatable read read only", tenant, work),
+    write: (tenant, work) => run("isolation level read committed read write", tenant, work),
+    connect,
+    isUp: () => answersWithin(pool, 2_000),
+    close: () => pool.end({ timeout: 5 }),
+  };
+}
+
+export async function applySettings(tx: Tx, tenant: TenantSettings): Promise<void> {
+  await tx`select set_config('mf.app_id', ${tenant.appId ?? ""}, true),
+    set_config('mf.developer_id', ${tenant.developerId ?? ""}, true),
+    set_config('mf.end_user_id', ${tenant.endUserId ?? ""}, true),
+    set_config('mf.purpose', ${tenant.purpose ?? ""}, true)`;
+}
+
+const awayCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ENOENT",
+  "ETIMEDOUT",
+  "CONNECT_TIMEOUT",
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "57P01",
+  "57P02",
+  "57P03",
+  "53300",
+  "08000",
+  "08003",
+  "08006",
+  "25006",
+]);
+
+/** True when the failure says that the database is not there now, so that trying again later makes sense. */
+export function isDatabaseAway(error: unknown): boolean {
+  return awayCodes.has(sqlState(error));
+}
+
+/** The SQLSTATE or connection code of a failure, empty when it has none. */
+export function sqlState(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}
+
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (sqlState(error) !== "23505") return false;
+  return constraint === undefined || (error as { constraint_name?: string }).constraint_name === constraint;
+}
+
+/** What a client is told while the database is away. */
+export function databaseAway(cause: unknown): ApiError {
+  return new ApiError(
+    "service_unavailable",
+    "The service cannot reach its database; try again in a few seconds.",
+    {
+      retryAfterSeconds: 2,
+      cause,
+    },
+  );
+}
+
+async function answersWithin(pool: Sql, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([pool`select 1`.then(() => true as const), late]);
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
