@@ -3,7 +3,12 @@
  * `retry` decides the header `x-should-retry`.
  */
 export const errorTable = {
-  invalid_request: { status: 400, type: "invalid_request_error", retry: false, when: "malformed or refused input" },
+  invalid_request: {
+    status: 400,
+    type: "invalid_request_error",
+    retry: false,
+    when: "malformed or refused input",
+  },
   model_not_priced: {
     status: 400,
     type: "invalid_request_error",

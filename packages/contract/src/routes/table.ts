@@ -1,0 +1,25 @@
+import type { RouteDefinition } from "../route.ts";
+import * as admin from "./admin.ts";
+import * as apps from "./apps.ts";
+import * as developer from "./developer.ts";
+import * as gateway from "./gateway.ts";
+import * as platform from "./platform.ts";
+import * as operations from "./public.ts";
+import * as sessions from "./sessions.ts";
+import * as user from "./user.ts";
+
+/** Every route of the control API that is mounted with a class and a scope. */
+export const apiRoutes: readonly RouteDefinition[] = [
+  sessions,
+  user,
+  developer,
+  apps,
+  admin,
+  platform,
+].flatMap((group) => Object.values(group) as RouteDefinition[]);
+
+/** Every route of the gateway. */
+export const gatewayRoutes: readonly RouteDefinition[] = Object.values(gateway);
+
+/** What each process answers about itself. */
+export const operationRoutes: readonly RouteDefinition[] = Object.values(operations);
