@@ -1,0 +1,165 @@
+import packageJson from "../package.json" with { type: "json" };
+import { Refused, type Ring } from "./config/kinds.ts";
+import { crossFaults, type Environment, type Fault, unknownNameWarnings } from "./config/rules.ts";
+import { type Values, type Variable, type VariableName, variables } from "./config/variables.ts";
+
+export type { Ring } from "./config/kinds.ts";
+export type { Environment, Fault } from "./config/rules.ts";
+export type Role = "gateway" | "api" | "worker";
+export type Config = ReturnType<typeof configOf>;
+
+export type LoadOptions = {
+  /**
+   * `serve` demands what a server cannot run without; `command` and `platform` take what is there. In production all
+   * of them demand what a hosted deployment must have.
+   */
+  need: "serve" | "command" | "platform";
+};
+
+/** Everything that is wrong with the environment, all of it at once: variable, fault, what to do; never a value. */
+export class ConfigFault extends Error {
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super(faults.map((item) => `${item.variable} ${item.fault}: ${item.remedy}.`).join("\n"));
+    this.name = "ConfigFault";
+    this.faults = faults;
+  }
+}
+
+/** Reads the environment. The only place that does. @throws ConfigFault */
+export function loadConfig(options: LoadOptions, env: Environment = process.env): Config {
+  const faults: Fault[] = [];
+  const production = env.NODE_ENV?.trim() === "production";
+  const values: Partial<Record<VariableName, unknown>> = {};
+  for (const name of Object.keys(variables) as VariableName[]) {
+    try {
+      values[name] = readVariable(name, env, production, options);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      faults.push({ variable: name, fault: error.message, remedy: variables[name].doc.replace(/\.$/, "") });
+    }
+  }
+  faults.push(...crossFaults(values as Partial<Values>, env, production));
+  if (faults.length > 0) throw new ConfigFault(faults);
+  return configOf(values as Values, production, unknownNameWarnings(env));
+}
+
+function readVariable(
+  name: VariableName,
+  env: Environment,
+  production: boolean,
+  options: LoadOptions,
+): unknown {
+  const variable: Variable = variables[name];
+  const given = env[name]?.trim();
+  if (given) return variable.kind.parse(given, production);
+  const wanted =
+    variable.required !== undefined &&
+    (production || (variable.required === "serve" && options.need === "serve"));
+  if (wanted) {
+    throw new Refused(
+      production ? "is missing" : "is missing (`npm start` makes one, `serve` takes it from the environment)",
+    );
+  }
+  const fallback = (production ? variable.productionDefault : undefined) ?? variable.default;
+  if (fallback === undefined) return undefined;
+  return variable.kind.parse(fallback, false);
+}
+
+/** The environment as the servers use it: grouped, with units in the names, `null` where there is nothing. */
+function configOf(values: Values, production: boolean, warnings: readonly string[]) {
+  return {
+    version: packageJson.version,
+    nodeEnv: values.NODE_ENV,
+    production,
+    warnings,
+    dataDir: values.MODELFAUCET_DATA_DIR,
+    roles: values.MODELFAUCET_ROLES as readonly Role[],
+    bindAddress: values.BIND_ADDRESS,
+    ports: {
+      api: values.PORT_API,
+      gateway: values.PORT_GATEWAY,
+      worker: values.PORT_WORKER,
+      crmDemo: values.PORT_CRM_DEMO,
+      simulatedProvider: values.PORT_SIMULATED_PROVIDER,
+    },
+    trustedProxyCidrs: values.TRUSTED_PROXY_CIDRS,
+    shutdownGraceMs: values.SHUTDOWN_GRACE_MS,
+    database: {
+      url: values.DATABASE_URL ?? null,
+      migrationUrl: values.DATABASE_MIGRATION_URL ?? values.DATABASE_URL ?? null,
+      readonlyUrl: values.DATABASE_READONLY_URL ?? values.DATABASE_URL ?? null,
+      directUrl: values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
+      /** `null`: 20, in a process that is a worker only 8. */
+      poolMax: values.DATABASE_POOL_MAX ?? null,
+      connectTimeoutMs: values.DATABASE_CONNECT_TIMEOUT_MS,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
+      idleTransactionTimeoutMs: values.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS,
+      groupCommitMaxBatch: values.GROUP_COMMIT_MAX_BATCH,
+    },
+    /** Absent only where no server runs. */
+    secretEncryptionKey: (values.SECRET_ENCRYPTION_KEY ?? null) as Ring | null,
+    adminToken: (values.ADMIN_TOKEN ?? null) as Ring | null,
+    developerAdminToken: (values.DEVELOPER_ADMIN_TOKEN ?? null) as Ring | null,
+    urls: {
+      api: values.API_PUBLIC_BASE_URL,
+      gateway: withVersion(values.GATEWAY_PUBLIC_BASE_URL),
+      dashboard: values.DASHBOARD_PUBLIC_BASE_URL,
+      support: values.PUBLIC_SUPPORT_URL,
+      /** What clients are told, with `/v1`. */
+      gatewayForClients: withVersion(production ? values.GATEWAY_PUBLIC_BASE_URL : values.GATEWAY_BASE_URL),
+    },
+    corsOrigins: { api: values.API_CORS_ORIGINS, gateway: values.GATEWAY_CORS_ORIGINS },
+    contacts: {
+      security: values.SECURITY_CONTACT_EMAIL ?? null,
+      abuse: values.ABUSE_CONTACT_EMAIL ?? null,
+      incident: values.INCIDENT_CONTACT_EMAIL ?? null,
+    },
+    sessionTtlSeconds: values.SESSION_TOKEN_TTL_SECONDS,
+    userTokenMaxTtlSeconds: values.USER_TOKEN_MAX_TTL_SECONDS,
+    switchPollMs: values.SWITCH_POLL_MS,
+    providers: {
+      internalHosts: values.HOSTED_INTERNAL_HOSTS,
+      litellmBaseUrl: values.LITELLM_BASE_URL ?? null,
+      litellmMasterKey: (values.LITELLM_MASTER_KEY ?? null) as Ring | null,
+      openaiApiKey: values.OPENAI_API_KEY ?? null,
+      openrouterApiKey: values.OPENROUTER_API_KEY ?? null,
+      connectTimeoutMs: values.PROVIDER_CONNECT_TIMEOUT_MS,
+      firstByteTimeoutMs: values.PROVIDER_TIMEOUT_MS,
+      unstreamedTimeoutMs: values.PROVIDER_UNSTREAMED_TIMEOUT_MS,
+      idleTimeoutMs: values.PROVIDER_IDLE_TIMEOUT_MS,
+      totalTimeoutMs: values.PROVIDER_TOTAL_TIMEOUT_MS,
+      maxRetries: values.PROVIDER_MAX_RETRIES,
+      retryDelayMs: values.PROVIDER_RETRY_DELAY_MS,
+      maxConnections: values.PROVIDER_MAX_CONNECTIONS,
+    },
+    gateway: {
+      maxInFlight: values.GATEWAY_MAX_IN_FLIGHT,
+      keepaliveMs: values.STREAM_KEEPALIVE_MS,
+      usageWaitMs: values.STREAM_USAGE_WAIT_MS,
+      settleWaitMs: values.SETTLE_WAIT_MS,
+      sseEventLimitBytes: values.SSE_EVENT_LIMIT_BYTES,
+    },
+    bodies: {
+      modelLimitBytes: values.MODEL_BODY_LIMIT_BYTES,
+      apiLimitBytes: values.API_BODY_LIMIT_BYTES,
+      memoryBytes: values.MODEL_BODY_MEMORY_BYTES,
+    },
+    holdTtlSeconds: values.HOLD_TTL_SECONDS,
+    /** A decimal string; `0` refuses test credit. */
+    testCreditMaxUsd: values.TEST_CREDIT_MAX_USD,
+    metrics: { token: values.METRICS_TOKEN ?? null, allowedCidrs: values.METRICS_ALLOWED_CIDRS },
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+    /** `name:action:count`, comma-separated; never set in production. */
+    failpoints: values.MODELFAUCET_FAILPOINT ?? null,
+    clients: {
+      apiBaseUrl: values.MODELFAUCET_API_BASE_URL ?? null,
+      gatewayBaseUrl: values.MODELFAUCET_GATEWAY_BASE_URL ?? null,
+    },
+  };
+}
+
+function withVersion(gatewayUrl: string): string {
+  return gatewayUrl.endsWith("/v1") ? gatewayUrl : `${gatewayUrl}/v1`;
+}

@@ -1,0 +1,458 @@
+import {
+  address,
+  amountUsd,
+  anyText,
+  cidr,
+  databaseUrl,
+  foreignKey,
+  hostName,
+  integer,
+  type Kind,
+  listOf,
+  publicUrl,
+  ring,
+  secretText,
+  upstreamUrl,
+  webOrigin,
+  word,
+} from "./kinds.ts";
+
+/** Who reads a variable: gateway, api, worker, commands, `npm start` (platform), the browser build, the testkit. */
+export type Reader = "gateway" | "api" | "worker" | "commands" | "platform" | "browser" | "testkit";
+
+export type Variable<T = unknown> = {
+  readonly for: readonly Reader[];
+  readonly kind: Kind<T>;
+  /** As it would be written; absent: no value. */
+  readonly default?: string;
+  /** Where production differs. */
+  readonly productionDefault?: string;
+  readonly required?: "production" | "serve";
+  /** Never printed, logged or baked into an image. */
+  readonly secret?: boolean;
+  readonly doc: string;
+};
+
+const servers = ["gateway", "api", "worker"] as const;
+const all = [...servers, "commands"] as const;
+
+const milliseconds = integer(1, 3_600_000);
+const port = integer(0, 65_535);
+
+/**
+ * Every variable of the environment that is read in this package. The reference, `.env.example` and the loader are all
+ * made from this table. Blank counts as missing.
+ */
+export const variables = {
+  NODE_ENV: {
+    for: all,
+    kind: word("development", "test", "production"),
+    default: "development",
+    doc: "`production` applies the rules of a hosted deployment and refuses every test wiring.",
+  },
+  HOSTED_INTERNAL_HOSTS: {
+    for: ["gateway", "api"],
+    kind: listOf(hostName),
+    default: "",
+    doc: "Exact host names inside the deployment that `LITELLM_BASE_URL` may use.",
+  },
+  MODELFAUCET_DATA_DIR: {
+    for: ["platform", "commands"],
+    kind: anyText,
+    default: "./.modelfaucet",
+    doc: "Folder of the embedded database, `dev.env` and logs; unused in production.",
+  },
+  MODELFAUCET_ROLES: {
+    for: servers,
+    kind: listOf(word("gateway", "api", "worker")),
+    default: "gateway,api,worker",
+    doc: "The roles that `serve` takes when `--roles` is not given.",
+  },
+  BIND_ADDRESS: {
+    for: servers,
+    kind: anyText,
+    default: "127.0.0.1",
+    productionDefault: "0.0.0.0",
+    doc: "The address that the servers listen on.",
+  },
+  PORT_API: { for: servers, kind: port, default: "3001", doc: "Port of the control API." },
+  PORT_GATEWAY: { for: servers, kind: port, default: "3002", doc: "Port of the gateway." },
+  PORT_WORKER: {
+    for: servers,
+    kind: port,
+    default: "3003",
+    doc: "Port of the worker; it answers `/health`, `/ready` and `/metrics` only.",
+  },
+  PORT_CRM_DEMO: { for: ["platform"], kind: port, default: "5174", doc: "Port of the CRM demo page." },
+  PORT_SIMULATED_PROVIDER: {
+    for: ["platform"],
+    kind: port,
+    default: "4010",
+    doc: "Port of the simulated provider.",
+  },
+  TRUSTED_PROXY_CIDRS: {
+    for: servers,
+    kind: listOf(cidr),
+    default: "",
+    doc: "Only peers in these ranges may set forwarded headers; for all others the peer is the client.",
+  },
+  SHUTDOWN_GRACE_MS: {
+    for: servers,
+    kind: integer(1000, 1_860_000),
+    default: "50000",
+    doc: "How long open streams may go on after SIGTERM; keep it below the orchestrator's kill time.",
+  },
+  DATABASE_URL: {
+    for: all,
+    kind: databaseUrl,
+    required: "serve",
+    secret: true,
+    doc: "PostgreSQL 15 or newer, with the servers' role. `npm start` brings a database of its own.",
+  },
+  DATABASE_MIGRATION_URL: {
+    for: ["commands"],
+    kind: databaseUrl,
+    secret: true,
+    doc: "The owner's role, for `migrate` and `seed`; else `DATABASE_URL`.",
+  },
+  DATABASE_READONLY_URL: {
+    for: ["commands"],
+    kind: databaseUrl,
+    secret: true,
+    doc: "A role that cannot write, for `books` and reads; else `DATABASE_URL`.",
+  },
+  DATABASE_DIRECT_URL: {
+    for: all,
+    kind: databaseUrl,
+    secret: true,
+    doc: "A connection past a transaction pooler, for LISTEN; else `DATABASE_URL`.",
+  },
+  DATABASE_POOL_MAX: {
+    for: servers,
+    kind: integer(2, 200),
+    doc: "Connections per process; 20 unless given, 8 in the worker.",
+  },
+  DATABASE_CONNECT_TIMEOUT_MS: {
+    for: servers,
+    kind: milliseconds,
+    default: "5000",
+    doc: "How long a new connection may take.",
+  },
+  DATABASE_STATEMENT_TIMEOUT_MS: {
+    for: servers,
+    kind: milliseconds,
+    default: "10000",
+    doc: "How long a statement may run; hold and settle use at most half of it.",
+  },
+  DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: {
+    for: servers,
+    kind: milliseconds,
+    default: "10000",
+    doc: "How long a transaction may wait for us.",
+  },
+  GROUP_COMMIT_MAX_BATCH: {
+    for: servers,
+    kind: integer(1, 1024),
+    default: "256",
+    doc: "Requests that share one commit of the books; 1 switches grouping off.",
+  },
+  SECRET_ENCRYPTION_KEY: {
+    for: all,
+    kind: ring(32),
+    required: "serve",
+    secret: true,
+    doc: "Seals every stored secret. `npm start` makes one in `dev.env`.",
+  },
+  ADMIN_TOKEN: {
+    for: ["api", "gateway", "commands"],
+    kind: ring(24),
+    required: "production",
+    secret: true,
+    doc: "Bootstrap credential of the operator; each use is audited as `bootstrap`.",
+  },
+  DEVELOPER_ADMIN_TOKEN: {
+    for: ["api", "gateway", "commands"],
+    kind: ring(24),
+    required: "production",
+    secret: true,
+    doc: "Bootstrap credential of developers; each use is audited as `bootstrap`.",
+  },
+  API_PUBLIC_BASE_URL: {
+    for: servers,
+    kind: publicUrl,
+    default: "http://127.0.0.1:3001",
+    required: "production",
+    doc: "Where clients reach the control API.",
+  },
+  GATEWAY_PUBLIC_BASE_URL: {
+    for: servers,
+    kind: publicUrl,
+    default: "http://127.0.0.1:3002/v1",
+    required: "production",
+    doc: "Where clients reach the gateway, with or without `/v1`.",
+  },
+  DASHBOARD_PUBLIC_BASE_URL: {
+    for: servers,
+    kind: publicUrl,
+    default: "http://127.0.0.1:5173",
+    required: "production",
+    doc: "Where people reach the console; same-site with the API.",
+  },
+  PUBLIC_SUPPORT_URL: {
+    for: servers,
+    kind: publicUrl,
+    default: "http://127.0.0.1:5173/support",
+    required: "production",
+    doc: "The page that errors and receipts point people to.",
+  },
+  GATEWAY_BASE_URL: {
+    for: servers,
+    kind: publicUrl,
+    default: "http://127.0.0.1:3002/v1",
+    doc: "What clients are told outside production; in production it is the public one.",
+  },
+  API_CORS_ORIGINS: {
+    for: ["api"],
+    kind: listOf(webOrigin),
+    default: "http://127.0.0.1:5173,http://localhost:5173,http://127.0.0.1:5174,http://localhost:5174",
+    required: "production",
+    doc: "The operator's own web origins on the API; apps add theirs.",
+  },
+  GATEWAY_CORS_ORIGINS: {
+    for: ["gateway"],
+    kind: listOf(webOrigin),
+    default: "http://127.0.0.1:5173,http://localhost:5173,http://127.0.0.1:5174,http://localhost:5174",
+    required: "production",
+    doc: "The operator's own web origins on the gateway; apps add theirs.",
+  },
+  SECURITY_CONTACT_EMAIL: {
+    for: ["api"],
+    kind: address,
+    required: "production",
+    doc: "Served publicly for reports of weaknesses.",
+  },
+  ABUSE_CONTACT_EMAIL: {
+    for: ["api"],
+    kind: address,
+    required: "production",
+    doc: "Served publicly for reports of abuse.",
+  },
+  INCIDENT_CONTACT_EMAIL: {
+    for: ["api"],
+    kind: address,
+    required: "production",
+    doc: "Served publicly for questions about incidents.",
+  },
+  SESSION_TOKEN_TTL_SECONDS: {
+    for: ["api"],
+    kind: integer(60, 86_400),
+    default: "3600",
+    doc: "Life of a session where the app names none.",
+  },
+  USER_TOKEN_MAX_TTL_SECONDS: {
+    for: ["api"],
+    kind: integer(30, 3600),
+    default: "600",
+    doc: "Longest life of a signed user token.",
+  },
+  SWITCH_POLL_MS: {
+    for: servers,
+    kind: integer(100, 1000),
+    default: "500",
+    doc: "Poll of the change feed of sessions, features, prices, switches and providers.",
+  },
+  LITELLM_BASE_URL: {
+    for: ["gateway"],
+    kind: upstreamUrl,
+    required: "production",
+    doc: "The operator's LiteLLM proxy.",
+  },
+  LITELLM_MASTER_KEY: {
+    for: ["gateway"],
+    kind: ring(24),
+    required: "production",
+    secret: true,
+    doc: "Key of the LiteLLM proxy; the second of a ring is tried on 401.",
+  },
+  OPENAI_API_KEY: {
+    for: ["gateway"],
+    kind: foreignKey,
+    secret: true,
+    doc: "The operator's own key for the provider `openai`.",
+  },
+  OPENROUTER_API_KEY: {
+    for: ["gateway"],
+    kind: foreignKey,
+    secret: true,
+    doc: "The operator's own key for the provider `openrouter`.",
+  },
+  PROVIDER_CONNECT_TIMEOUT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "10000",
+    doc: "How long connecting to an upstream may take.",
+  },
+  PROVIDER_TIMEOUT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "120000",
+    doc: "How long the first byte of a stream may take.",
+  },
+  PROVIDER_UNSTREAMED_TIMEOUT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "900000",
+    doc: "How long the first byte of an answer that is not streamed may take.",
+  },
+  PROVIDER_IDLE_TIMEOUT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "120000",
+    doc: "The longest gap between two bytes from upstream.",
+  },
+  PROVIDER_TOTAL_TIMEOUT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "1800000",
+    doc: "How long one attempt may take altogether.",
+  },
+  PROVIDER_MAX_RETRIES: {
+    for: ["gateway"],
+    kind: integer(0, 5),
+    default: "1",
+    doc: "Further attempts before the first byte.",
+  },
+  PROVIDER_RETRY_DELAY_MS: {
+    for: ["gateway"],
+    kind: integer(0, 60_000),
+    default: "250",
+    doc: "Upper bound of the random wait before a further attempt.",
+  },
+  PROVIDER_MAX_CONNECTIONS: {
+    for: ["gateway"],
+    kind: integer(1, 65_535),
+    default: "256",
+    doc: "Connections per upstream origin.",
+  },
+  GATEWAY_MAX_IN_FLIGHT: {
+    for: ["gateway"],
+    kind: integer(1, 1_000_000),
+    default: "2000",
+    doc: "Model requests at a time; beyond it 503 before a hold.",
+  },
+  STREAM_KEEPALIVE_MS: {
+    for: ["gateway"],
+    kind: integer(1000, 10_000),
+    default: "10000",
+    doc: "A comment is sent when a stream has been silent for so long.",
+  },
+  STREAM_USAGE_WAIT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "5000",
+    doc: "How long the last chunk waits for upstream's usage.",
+  },
+  SETTLE_WAIT_MS: {
+    for: ["gateway"],
+    kind: milliseconds,
+    default: "5000",
+    doc: "How long an answer waits for its settlement; then it leaves as pending.",
+  },
+  MODEL_BODY_LIMIT_BYTES: {
+    for: ["gateway"],
+    kind: integer(1024, 268_435_456),
+    default: "33554432",
+    doc: "Largest body on model routes.",
+  },
+  MODEL_BODY_MEMORY_BYTES: {
+    for: ["gateway", "api"],
+    kind: integer(1_048_576, 68_719_476_736),
+    default: "268435456",
+    doc: "All request bodies in flight together; beyond it 503 before reading.",
+  },
+  API_BODY_LIMIT_BYTES: {
+    for: ["api"],
+    kind: integer(1024, 33_554_432),
+    default: "1048576",
+    doc: "Largest body on all other routes.",
+  },
+  SSE_EVENT_LIMIT_BYTES: {
+    for: ["gateway"],
+    kind: integer(1024, 67_108_864),
+    default: "4194304",
+    doc: "Largest event of a stream.",
+  },
+  HOLD_TTL_SECONDS: {
+    for: ["gateway", "worker"],
+    kind: integer(5, 600),
+    default: "30",
+    doc: "Lease of a hold, renewed at every third of it.",
+  },
+  TEST_CREDIT_MAX_USD: {
+    for: ["api"],
+    kind: amountUsd,
+    default: "100.00",
+    productionDefault: "0",
+    doc: "Most test balance that one credit may give; 0 refuses it.",
+  },
+  METRICS_TOKEN: {
+    for: servers,
+    kind: secretText,
+    secret: true,
+    doc: "Bearer token that opens `/metrics`; an operator token always does.",
+  },
+  METRICS_ALLOWED_CIDRS: {
+    for: servers,
+    kind: listOf(cidr),
+    default: "127.0.0.0/8,::1/128",
+    doc: "Peers that may read `/metrics` without a token, unless their request was forwarded.",
+  },
+  LOG_LEVEL: {
+    for: servers,
+    kind: word("trace", "debug", "info", "warn", "error", "fatal", "silent"),
+    default: "info",
+    doc: "The least severe level that is logged.",
+  },
+  LOG_FORMAT: {
+    for: servers,
+    kind: word("json", "pretty"),
+    default: "json",
+    doc: "`pretty` is for people at a terminal.",
+  },
+  NODE_TLS_REJECT_UNAUTHORIZED: {
+    for: servers,
+    kind: anyText,
+    doc: "Node's own switch; `0` is refused in production.",
+  },
+  NODE_OPTIONS: {
+    for: servers,
+    kind: anyText,
+    doc: "Node's own options; an inspector is refused in production.",
+  },
+  MODELFAUCET_API_BASE_URL: {
+    for: ["commands"],
+    kind: upstreamUrl,
+    doc: "The API that a command talks to.",
+  },
+  MODELFAUCET_GATEWAY_BASE_URL: {
+    for: ["commands"],
+    kind: upstreamUrl,
+    doc: "The gateway that a command talks to.",
+  },
+  MODELFAUCET_FAILPOINT: {
+    for: ["testkit"],
+    kind: anyText,
+    doc: "Test wiring: `name:action:count`, comma-separated; refused in production.",
+  },
+} as const satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof variables;
+
+/** What each variable parses to; `undefined` where there is neither a value nor a default. */
+export type Values = {
+  [N in VariableName]: (typeof variables)[N] extends { readonly kind: Kind<infer T> }
+    ? (typeof variables)[N] extends { readonly default: string }
+      ? T
+      : T | undefined
+    : never;
+};
