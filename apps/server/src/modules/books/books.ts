@@ -1,0 +1,45 @@
+import type { Database } from "../../lib/db.ts";
+import { type Committer, type CommitterOptions, createCommitter } from "./committer.ts";
+import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
+import * as store from "./store.ts";
+
+export type { HeldRow, ProgressRow } from "./store.ts";
+
+/** The door of the books: the only code that changes an account, a hold, a transfer or a usage event. */
+export type Books = {
+  /** Holds the money of one request, or says who refused. @throws service_unavailable when `deadlineMs` passes. */
+  open(item: OpenItem, deadlineMs: number): Promise<OpenResult>;
+  /** Settles or releases one request, once; repeated until it is done. */
+  close(item: CloseItem): Promise<CloseResult>;
+  /** Moves money into or out of a wallet outside a request, once per source. */
+  move(item: MoveItem): Promise<MoveResult>;
+  /** Renews the leases of requests that live here and notes their progress. Gives back the ids that are still open. */
+  renew(progress: readonly store.ProgressRow[]): Promise<Set<string>>;
+  /** Entries that wait for a batch. */
+  readonly waiting: number;
+  stop(): Promise<void>;
+};
+
+export function createBooks(options: CommitterOptions): Books {
+  const committer: Committer = createCommitter(options);
+  return {
+    open: (item, deadlineMs) => committer.submit({ type: "open", item }, deadlineMs) as Promise<OpenResult>,
+    close: (item) => committer.submit({ type: "close", item }) as Promise<CloseResult>,
+    move: (item) => committer.submit({ type: "move", item }, 10_000) as Promise<MoveResult>,
+    renew: (progress) =>
+      committer.exclusive(async (tx) => {
+        const rows = await store.renewHolds(tx, progress, options.context.holdTtlSeconds);
+        return new Set(rows.map((row) => row.id as string));
+      }),
+    get waiting() {
+      return committer.waiting;
+    },
+    stop: () => committer.stop(),
+  };
+}
+
+export async function readEpoch(database: Database): Promise<number> {
+  const [row] = await database.read({}, (tx) => tx<{ epoch: number }[]>`select epoch from deployment`);
+  if (!row) throw new Error("the database has no deployment row: run `pnpm db:migrate`");
+  return row.epoch;
+}

@@ -1,0 +1,184 @@
+import type { Database, Sql, Tx } from "../../lib/db.ts";
+import { databaseAway, isDatabaseAway, sqlState } from "../../lib/db.ts";
+import { ApiError } from "../../lib/errors.ts";
+import { type BatchContext, type BatchItem, type BatchResult, runBatch } from "./batch.ts";
+
+export type CommitterOptions = {
+  database: Database;
+  maxBatch: number;
+  maxQueued: number;
+  statementTimeoutMs: number;
+  context: BatchContext;
+  onBatch: (kind: "hold" | "settle", size: number, ms: number) => void;
+  onError: (error: unknown) => void;
+};
+
+export type Committer = {
+  /** Joins the next batch. An open gives up after `deadlineMs`; a close is repeated until it is done. */
+  submit(entry: BatchItem, deadlineMs?: number): Promise<BatchResult>;
+  /** One transaction between two batches, on the same connection. */
+  exclusive<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  readonly waiting: number;
+  stop(): Promise<void>;
+};
+
+type Entry = {
+  item: BatchItem;
+  deadline: number;
+  resolve: (result: BatchResult) => void;
+  reject: (error: unknown) => void;
+};
+type Job = { run: (tx: Tx) => Promise<unknown>; resolve: (value: never) => void; reject: (error: unknown) => void };
+
+const retryable = new Set(["40P01", "40001", "55P03", "57014"]);
+const mostTriesAlone = 8;
+
+/**
+ * The books' one writer in this process: a connection of its own, one batch in flight, closes before opens. Idle, an
+ * entry is committed at once; under load what arrives during a commit travels together in the next one.
+ */
+export function createCommitter(options: CommitterOptions): Committer {
+  const closes: Entry[] = [];
+  const others: Entry[] = [];
+  const jobs: Job[] = [];
+  let running: Promise<void> | null = null;
+  let stopping = false;
+  const pool: Sql = options.database.connect({
+    max: 1,
+    statementTimeoutMs: Math.floor(options.statementTimeoutMs / 2),
+    // The batch's statements join a few keys with big tables by their indexes, whatever the planner knows of sizes.
+    connection: {
+      lock_timeout: "1000",
+      enable_hashjoin: "off",
+      enable_mergejoin: "off",
+      enable_seqscan: "off",
+      plan_cache_mode: "force_generic_plan",
+    },
+  });
+
+  const work = async (): Promise<void> => {
+    // What arrives in the same turn of the event loop shares the first batch.
+    await Promise.resolve();
+    while (closes.length + others.length + jobs.length > 0) {
+      const job = jobs.shift();
+      if (job) {
+        await onConnection(pool, (tx) => inTransaction(tx, job.run)).then(job.resolve as (value: unknown) => void, job.reject);
+        continue;
+      }
+      const batch = closes.splice(0, options.maxBatch);
+      batch.push(...others.splice(0, options.maxBatch - batch.length));
+      await commit(batch, false, 0);
+    }
+  };
+  const start = (): void => {
+    if (running) return;
+    running = work()
+      .catch(options.onError)
+      .finally(() => {
+        running = null;
+        if (closes.length + others.length + jobs.length > 0) start();
+      });
+  };
+
+  const commit = async (batch: Entry[], repeated: boolean, tries: number): Promise<void> => {
+    const now = performance.now();
+    const live = batch.filter(
+      (entry) => entry.item.type === "close" || entry.deadline > now || giveUp(entry),
+    );
+    if (live.length === 0) return;
+    try {
+      const results = await onConnection(pool, (tx) =>
+        runBatch(
+          tx,
+          live.map((entry) => entry.item),
+          options.context,
+          repeated,
+        ),
+      );
+      const ms = performance.now() - now;
+      options.onBatch(live.some((entry) => entry.item.type === "open") ? "hold" : "settle", live.length, ms);
+      for (const [index, entry] of live.entries()) entry.resolve(results[index]!);
+    } catch (error) {
+      await recover(live, error, tries);
+    }
+  };
+
+  const recover = async (batch: Entry[], error: unknown, tries: number): Promise<void> => {
+    if (isDatabaseAway(error)) {
+      options.onError(error);
+      await pause(Math.min(50 * 2 ** tries, 1_000));
+      return commit(batch, true, tries + 1);
+    }
+    if (batch.length > 1) {
+      const half = Math.ceil(batch.length / 2);
+      await commit(batch.slice(0, half), true, 0);
+      return commit(batch.slice(half), true, 0);
+    }
+    if (retryable.has(sqlState(error)) && tries < mostTriesAlone) {
+      await pause(5 * 2 ** tries * (0.5 + Math.random()));
+      return commit(batch, true, tries + 1);
+    }
+    options.onError(error);
+    batch[0]!.reject(
+      new ApiError("internal_error", "The books could not take this request; try again.", { cause: error }),
+    );
+  };
+
+  return {
+    submit: (item, deadlineMs = Number.POSITIVE_INFINITY) => {
+      if (stopping && item.type === "open") return Promise.reject(databaseAway("the committer is stopping"));
+      if (item.type !== "close" && others.length >= options.maxQueued) {
+        return Promise.reject(
+          new ApiError("service_unavailable", "Too many requests wait for the books; try again.", {
+            retryAfterSeconds: 1,
+          }),
+        );
+      }
+      return new Promise((resolve, reject) => {
+        const entry: Entry = { item, deadline: performance.now() + deadlineMs, resolve, reject };
+        (item.type === "close" ? closes : others).push(entry);
+        start();
+      });
+    },
+    exclusive: (run) =>
+      new Promise((resolve, reject) => {
+        jobs.push({ run, resolve, reject });
+        start();
+      }),
+    get waiting() {
+      return closes.length + others.length;
+    },
+    stop: async () => {
+      stopping = true;
+      while (running) await running;
+      await pool.end({ timeout: 2 });
+    },
+  };
+}
+
+function giveUp(entry: Entry): false {
+  entry.reject(databaseAway("the database did not answer in time"));
+  return false;
+}
+
+async function onConnection<T>(pool: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const reserved = await pool.reserve();
+  try {
+    return await work(reserved as unknown as Tx);
+  } catch (error) {
+    await (reserved as unknown as Tx)`rollback`.catch(() => {});
+    throw error;
+  } finally {
+    reserved.release();
+  }
+}
+
+async function inTransaction<T>(tx: Tx, run: (tx: Tx) => Promise<T>): Promise<T> {
+  await tx`begin`;
+  await tx`select set_config('mf.purpose', 'settlement', true)`;
+  const value = await run(tx);
+  await tx`commit`;
+  return value;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,185 @@
+import type { Usd } from "../../lib/money.ts";
+
+export type Fund = "promo" | "test" | "paid";
+/** The order in which a wallet's money is spent. */
+export const fundsInOrder: readonly Fund[] = ["promo", "test", "paid"];
+
+export type AccountKind =
+  | "session"
+  | "wallet"
+  | "end_user"
+  | "feature"
+  | "app"
+  | "credential"
+  | "allowance"
+  | "developer"
+  | "platform";
+export type AccountWindow = "day" | "week" | "month" | "total";
+
+/** Names an account by what it limits; a wallet's names all its funds. A windowed one is made when it is missing. */
+export type AccountSpec = {
+  kind: AccountKind;
+  ownerId: string;
+  scopeId: string;
+  setBy: "user" | "developer" | "app" | "feature" | "operator";
+  window: AccountWindow;
+  zone: string;
+  /** What a window starts with; `null` for wallets and for accounts that exist already. */
+  limitUsd: Usd | null;
+};
+
+export const nobody = "00000000-0000-0000-0000-000000000000";
+
+/** A claim of an Idempotency-Key; it rides in the batch that opens the hold. */
+export type KeyClaim = { caller: string; route: string; key: string; fingerprint: string };
+
+/** Facts of a request that its hold carries and its usage event repeats. */
+export type RequestFacts = {
+  requestId: string;
+  appId: string;
+  developerId: string;
+  endUserId: string;
+  sessionId: string;
+  featureId: string;
+  featureKey: string;
+  featureVersion: number;
+  priceVersion: number;
+  routeMode: "platform";
+  provider: string;
+  model: string;
+  endpoint: string;
+  clientRequestId: string | null;
+};
+
+export type OpenItem = {
+  facts: RequestFacts;
+  /** Below this the request is refused; it never takes more than `maxUsd`. */
+  minUsd: Usd;
+  maxUsd: Usd;
+  accounts: readonly AccountSpec[];
+  /** Whether this user may spend test money here. */
+  spendsTest: boolean;
+  claim: KeyClaim | null;
+};
+
+export type Leg = { accountId: string; kind: AccountKind; fund: Fund | "none"; amountUsd: Usd };
+
+export type RefusedBy = {
+  kind: AccountKind;
+  setBy: AccountSpec["setBy"];
+  window: AccountWindow;
+  zone: string;
+  resetAt: string | null;
+  limitUsd: Usd | null;
+  balanceUsd: Usd;
+  heldUsd: Usd;
+  debtUsd: Usd;
+  requiredUsd: Usd;
+  /** `held`: running requests reserve what is there; `debt`: nothing may be spent; else the balance is short. */
+  reason: "held" | "balance" | "debt";
+};
+
+export type OpenResult =
+  | {
+      outcome: "held";
+      holdUsd: Usd;
+      legs: Leg[];
+      /** The account that granted less than `maxUsd`. */
+      cutBy: AccountKind | null;
+      openedAt: string;
+    }
+  | { outcome: "refused"; by: RefusedBy }
+  | { outcome: "key"; state: "running" | "done" | "mismatch"; requestId: string }
+  | { outcome: "key_refused"; by: RefusedBy; requestId: string };
+
+export type AttemptRecord = {
+  number: number;
+  provider: string;
+  model: string;
+  outcome: string;
+  status_class: string | null;
+  first_byte_ms: number | null;
+  duration_ms: number;
+  /** Only on attempts that failed after upstream had begun to work. */
+  cost_usd?: string;
+  usage_source?: "provider" | "estimated";
+};
+
+/** What a request came to. Amounts are before the split over funds and shares, which the books make. */
+export type Settlement = {
+  outcome: "succeeded" | "failed" | "aborted" | "flagged";
+  errorCode: string | null;
+  /** The route that served, or the last one that was tried. */
+  provider: string;
+  model: string;
+  /** The name that the answer gave. */
+  servedModel: string;
+  tokens: { input: number; cachedInput: number; cacheWrite: number; output: number; reasoning: number };
+  requests: 0 | 1;
+  usageSource: "provider" | "estimated";
+  simulated: boolean;
+  lines: unknown[];
+  pricing: { mode: string; markup_percent: string; developer_share_bps: number };
+  /** What upstream took for the attempt that served, and what the payer is charged; never above the hold. */
+  costUsd: Usd;
+  chargeUsd: Usd;
+  feeUsd: Usd;
+  developerShareBps: number;
+  /** Costs of attempts that failed, one transfer line each. */
+  failedCostsUsd: Usd[];
+  attempts: AttemptRecord[];
+  stopped: string | null;
+  outputLimit: unknown;
+  warnings: string[];
+  firstByteMs: number | null;
+  durationMs: number;
+};
+
+export type CloseItem = {
+  appId: string;
+  requestId: string;
+  settlement: Settlement;
+  /** What becomes of the request's Idempotency-Key: kept as done, or free to be tried again. */
+  key: { claim: KeyClaim; finish: "done" | "free" } | null;
+};
+
+/** The figures of a settled request, the same in answer, API and receipt. */
+export type SettledFigures = {
+  chargeUsd: Usd;
+  upstreamCostUsd: Usd;
+  absorbedCostUsd: Usd;
+  developerShareUsd: Usd;
+  platformShareUsd: Usd;
+  feeUsd: Usd;
+  walletBalanceUsd: Usd | null;
+};
+
+export type CloseResult =
+  | { outcome: "settled"; figures: SettledFigures; repeated: boolean }
+  /** Recovery was first; no money moves any more. */
+  | { outcome: "flagged" }
+  | { outcome: "unknown" };
+
+/** Money into or out of one wallet outside a request. */
+export type MoveItem = {
+  kind: "adjustment" | "test_credit" | "seed";
+  appId: string;
+  developerId: string;
+  /** The end user whose wallet it is. */
+  endUserId: string;
+  sourceId: string;
+  direction: "credit" | "debit";
+  amountUsd: Usd;
+  /** Where a credit goes; debits drain `paid`, then `test`, never `promo`. */
+  fund: "paid" | "test";
+  counterparty: { scope: string; id: string };
+  reason: string;
+  /** Rows written in the same transaction: the adjustment itself and its audit row. */
+  adjustment: { reason: string; actorId: string } | null;
+  audit: Record<string, unknown> | null;
+};
+
+export type MoveResult =
+  | { outcome: "moved"; walletBalanceUsd: Usd; repeated: boolean }
+  | { outcome: "refused"; availableUsd: Usd; balanceUsd: Usd }
+  | { outcome: "no_wallet" };

@@ -1,0 +1,292 @@
+import type { Tx } from "../../lib/db.ts";
+import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
+import type { AccountSpec, Fund, KeyClaim, Leg, RequestFacts } from "./items.ts";
+import type { Account } from "./rules.ts";
+
+/** An open hold as the books have it locked. */
+export type HeldRow = {
+  facts: RequestFacts;
+  holdUsd: Usd;
+  legAccountIds: string[];
+  legAmountsUsd: Usd[];
+  openedAt: string;
+  claim: KeyClaim | null;
+};
+
+export type KeyRow = {
+  app_id: string;
+  caller: string;
+  route: string;
+  key: string;
+  fingerprint: string;
+  state: string;
+  request_id: string;
+  answer: unknown;
+};
+export type Placed = { appId: string; id: string };
+
+/** Rows travel as one JSON text per statement: one plan, any number of rows. */
+const rows = (list: readonly unknown[]): string => JSON.stringify(list);
+
+export const lockHolds = (tx: Tx, ids: readonly Placed[]) => tx`
+  select h.*, h.hold_usd::text as hold_text, h.leg_amounts_usd::text[] as leg_amounts_text,
+    to_char(h.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at
+  from (select app_id, id from json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)) w
+  join holds h using (app_id, id) order by h.app_id, h.id for update of h`;
+
+export function heldRowOf(row: Record<string, unknown>): HeldRow {
+  const text = (name: string): string => row[name] as string;
+  return {
+    facts: {
+      requestId: text("id"),
+      appId: text("app_id"),
+      developerId: text("developer_id"),
+      endUserId: text("end_user_id"),
+      sessionId: text("session_id"),
+      featureId: text("feature_id"),
+      featureKey: text("feature_key"),
+      featureVersion: row.feature_version as number,
+      priceVersion: row.price_version as number,
+      routeMode: "platform",
+      provider: text("provider"),
+      model: text("model"),
+      endpoint: text("endpoint"),
+      clientRequestId: row.client_request_id as string | null,
+    },
+    holdUsd: usdFromStore(text("hold_text")),
+    legAccountIds: row.leg_accounts as string[],
+    legAmountsUsd: (row.leg_amounts_text as string[]).map(usdFromStore),
+    openedAt: text("opened_at"),
+    claim: null,
+  };
+}
+
+/** Claims keys in sorted order; gives back the rows that were there before. */
+export const claimKeys = (tx: Tx, claims: readonly (KeyClaim & { appId: string; requestId: string })[]) => tx`
+  with wanted as (
+    select * from json_to_recordset(${rows(claims.map((c) => ({ app_id: c.appId, caller: c.caller, route: c.route, key: c.key, fingerprint: c.fingerprint, request_id: c.requestId })))}::text::json)
+      as w (app_id uuid, caller text, route text, key text, fingerprint text, request_id uuid))
+  insert into idempotency_keys (app_id, caller, route, key, fingerprint, state, request_id)
+  select app_id, caller, route, key, fingerprint, 'running', request_id from wanted order by app_id, caller, route, key
+  on conflict do nothing`;
+
+export const readKeys = (tx: Tx, claims: readonly (KeyClaim & { appId: string })[]) => tx<KeyRow[]>`
+  select k.app_id, k.caller, k.route, k.key, k.fingerprint, k.state, k.request_id, k.answer
+  from json_to_recordset(${rows(claims.map((c) => ({ app_id: c.appId, caller: c.caller, route: c.route, key: c.key })))}::text::json)
+    as w (app_id uuid, caller text, route text, key text)
+  join idempotency_keys k using (app_id, caller, route, key)`;
+
+export type WindowSpec = AccountSpec & { appId: string; developerId: string };
+
+/** Makes the accounts of windows that have just begun: each starts with its limit. */
+export const addMissingWindows = (tx: Tx, specs: readonly WindowSpec[]) => tx`
+  insert into accounts (app_id, developer_id, kind, owner_id, scope_id, set_by, "window", zone, window_start, limit_usd, balance_usd)
+  select app_id, developer_id, kind, owner_id, scope_id, set_by, "window", zone, mf_window_start("window", zone, mf_now()), limit_usd, limit_usd
+  from json_to_recordset(${rows(specs.map((s) => ({ ...specRow(s), developer_id: s.developerId, limit_usd: formatUsd(s.limitUsd!) })))}::text::json)
+    as w (app_id uuid, developer_id uuid, kind text, owner_id uuid, scope_id uuid, set_by text, "window" text, zone text, limit_usd numeric(20,8))
+  order by app_id, kind, owner_id, scope_id, set_by, "window"
+  on conflict do nothing`;
+
+/**
+ * Locks every account that the batch may change, by natural key, so that batches of several processes cannot deadlock:
+ * what the specs name, and what the legs of the holds to be closed name. Wallets come with all their funds.
+ */
+export const lockAccounts = (
+  tx: Tx,
+  specs: readonly (AccountSpec & { appId: string })[],
+  closing: readonly Placed[],
+) => tx`
+  with wanted as materialized (
+    select a.app_id, a.id
+    from json_to_recordset(${rows(specs.map(specRow))}::text::json)
+      as w (app_id uuid, kind text, owner_id uuid, scope_id uuid, set_by text, "window" text, zone text)
+    join accounts a on a.app_id = w.app_id and a.kind = w.kind and a.owner_id = w.owner_id and a.scope_id = w.scope_id
+      and a.set_by = w.set_by and a."window" = w."window" and a.window_start = mf_window_start(w."window", w.zone, mf_now())
+    union
+    select h.app_id, a.id
+    from json_to_recordset(${rows(closing.map((c) => ({ app_id: c.appId, id: c.id })))}::text::json) as c (app_id uuid, id uuid)
+    join holds h using (app_id, id)
+    cross join lateral (
+      select leg as id from unnest(h.leg_accounts) leg
+      union all
+      select w.id from accounts w where w.app_id = h.app_id and w.kind = 'wallet' and w.owner_id = h.end_user_id) a)
+  select a.app_id, a.id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.zone, a.limit_usd::text,
+    a.balance_usd::text, a.held_usd::text, a.debt_usd::text, a.wallet_seq::text,
+    a.window_start = mf_window_start(a."window", a.zone, mf_now()) as current,
+    mf_window_end(a."window", a.zone, a.window_start) as reset_at
+  from wanted join accounts a using (app_id, id)
+  order by a.app_id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.window_start
+  for update of a`;
+
+export function accountOf(row: Record<string, unknown>): Account {
+  return {
+    appId: row.app_id as string,
+    id: row.id as string,
+    kind: row.kind as Account["kind"],
+    ownerId: row.owner_id as string,
+    scopeId: row.scope_id as string,
+    setBy: row.set_by as Account["setBy"],
+    fund: row.fund as Fund | "none",
+    window: row.window as Account["window"],
+    zone: row.zone as string,
+    current: row.current as boolean,
+    resetAt: row.reset_at === null ? null : (row.reset_at as Date).toISOString(),
+    limitUsd: row.limit_usd === null ? null : usdFromStore(row.limit_usd as string),
+    balanceUsd: usdFromStore(row.balance_usd as string),
+    heldUsd: usdFromStore(row.held_usd as string),
+    debtUsd: usdFromStore(row.debt_usd as string),
+    walletSeq: BigInt(row.wallet_seq as string),
+    changed: false,
+  };
+}
+
+export const deleteHolds = (tx: Tx, ids: readonly Placed[]) => tx`
+  delete from holds h using json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)
+  where h.app_id = w.app_id and h.id = w.id`;
+
+export type NewHold = { facts: RequestFacts; holdUsd: Usd; legs: readonly Leg[]; claim: KeyClaim | null };
+
+export const insertHolds = (tx: Tx, holds: readonly NewHold[], instanceId: string, ttlSeconds: number) => tx`
+  insert into holds (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version, price_version,
+    route_mode, provider, model, endpoint, client_request_id, hold_usd, leg_accounts, leg_amounts_usd, lease_until, instance_id,
+    idempotency_caller, idempotency_route, idempotency_key)
+  select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version, price_version,
+    route_mode, provider, model, endpoint, client_request_id, hold_usd, leg_accounts::uuid[], leg_amounts_usd::numeric(20,8)[],
+    mf_now() + make_interval(secs => ${ttlSeconds}::float8), ${instanceId}::uuid, idempotency_caller, idempotency_route, idempotency_key
+  from json_to_recordset(${rows(holds.map(holdRow))}::text::json) as w (app_id uuid, id uuid, developer_id uuid, end_user_id uuid,
+    session_id uuid, feature_id uuid, feature_key text, feature_version int, price_version int, route_mode text, provider text,
+    model text, endpoint text, client_request_id text, hold_usd numeric(20,8), leg_accounts text, leg_amounts_usd text,
+    idempotency_caller text, idempotency_route text, idempotency_key text)
+  on conflict (app_id, id) do nothing`;
+
+export const insertUsageEvents = (tx: Tx, events: readonly Record<string, unknown>[], epoch: number) => tx`
+  insert into usage_events (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
+    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens, cached_input_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated, lines, pricing, hold_usd,
+    upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd, paid_usd, promo_usd,
+    test_usd, wallet_balance_usd, outcome, error_code, stopped, output_limit, warnings, attempts, first_byte_ms, duration_ms,
+    opened_at, epoch)
+  select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
+    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens, cached_input_tokens,
+    cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated, lines, pricing, hold_usd,
+    upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd, paid_usd, promo_usd,
+    test_usd, wallet_balance_usd, outcome, error_code, stopped, output_limit, warnings::text[], attempts, first_byte_ms, duration_ms,
+    opened_at, ${epoch}
+  from json_to_recordset(${rows(events)}::text::json) as w (app_id uuid, id uuid, developer_id uuid, end_user_id uuid,
+    session_id uuid, feature_id uuid, feature_key text, feature_version int, price_version int, route_mode text, provider text,
+    model text, served_model text, endpoint text, client_request_id text, input_tokens int, cached_input_tokens int,
+    cache_write_tokens int, output_tokens int, reasoning_tokens int, requests int, usage_source text, simulated boolean,
+    lines jsonb, pricing jsonb, hold_usd numeric(20,8), upstream_cost_usd numeric(20,8), absorbed_cost_usd numeric(20,8),
+    developer_share_usd numeric(20,8), platform_share_usd numeric(20,8), fee_usd numeric(20,8), charge_usd numeric(20,8),
+    paid_usd numeric(20,8), promo_usd numeric(20,8), test_usd numeric(20,8), wallet_balance_usd numeric(20,8), outcome text,
+    error_code text, stopped text, output_limit jsonb, warnings text, attempts jsonb, first_byte_ms int, duration_ms int,
+    opened_at timestamptz)`;
+
+export const insertTransfers = (tx: Tx, transfers: readonly Record<string, unknown>[], epoch: number) => tx`
+  insert into transfers (app_id, kind, source_id, line, developer_id, from_scope, from_id, to_scope, to_id, amount_usd, reason,
+    fund, wallet_seq, balance_after_usd, wallet_balance_after_usd, epoch)
+  select app_id, kind, source_id, line, developer_id, from_scope, from_id, to_scope, to_id, amount_usd, reason,
+    fund, wallet_seq, balance_after_usd, wallet_balance_after_usd, ${epoch}
+  from json_to_recordset(${rows(transfers)}::text::json) as w (app_id uuid, kind text, source_id text, line smallint,
+    developer_id uuid, from_scope text, from_id uuid, to_scope text, to_id uuid, amount_usd numeric(20,8), reason text, fund text,
+    wallet_seq bigint, balance_after_usd numeric(20,8), wallet_balance_after_usd numeric(20,8))`;
+
+export const updateAccounts = (tx: Tx, accounts: readonly Account[]) => tx`
+  update accounts a set balance_usd = w.balance_usd, held_usd = w.held_usd, debt_usd = w.debt_usd, wallet_seq = w.wallet_seq
+  from json_to_recordset(${rows(
+    accounts.map((a) => ({
+      app_id: a.appId,
+      id: a.id,
+      balance_usd: formatUsd(a.balanceUsd),
+      held_usd: formatUsd(a.heldUsd),
+      debt_usd: formatUsd(a.debtUsd),
+      wallet_seq: a.walletSeq.toString(),
+    })),
+  )}::text::json) as w (app_id uuid, id uuid, balance_usd numeric(20,8), held_usd numeric(20,8), debt_usd numeric(20,8), wallet_seq bigint)
+  where a.app_id = w.app_id and a.id = w.id`;
+
+export type KeyEnd = KeyClaim & { appId: string; state: "done" | "refused" | "free"; answer: unknown };
+
+export const finishKeys = (tx: Tx, ends: readonly KeyEnd[]) => tx`
+  update idempotency_keys k set state = w.state, answer = w.answer, finished_at = mf_now()
+  from json_to_recordset(${rows(ends.map((e) => ({ app_id: e.appId, caller: e.caller, route: e.route, key: e.key, state: e.state, answer: e.answer })))}::text::json)
+    as w (app_id uuid, caller text, route text, key text, state text, answer jsonb)
+  where (k.app_id, k.caller, k.route, k.key) = (w.app_id, w.caller, w.route, w.key)`;
+
+export const freeKeys = (tx: Tx, ends: readonly KeyEnd[]) => tx`
+  delete from idempotency_keys k
+  using json_to_recordset(${rows(ends.map((e) => ({ app_id: e.appId, caller: e.caller, route: e.route, key: e.key })))}::text::json)
+    as w (app_id uuid, caller text, route text, key text)
+  where (k.app_id, k.caller, k.route, k.key) = (w.app_id, w.caller, w.route, w.key)`;
+
+export const readSettled = (tx: Tx, ids: readonly Placed[]) => tx`
+  select u.app_id, u.id, u.outcome, u.charge_usd::text, u.upstream_cost_usd::text, u.absorbed_cost_usd::text,
+    u.developer_share_usd::text, u.platform_share_usd::text, u.fee_usd::text, u.wallet_balance_usd::text, u.provider,
+    exists (select 1 from transfers t where t.app_id = u.app_id and t.kind = 'cost_correction' and t.source_id = u.id::text) as corrected
+  from json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)
+  join usage_events u using (app_id, id)`;
+
+export const readMoved = (
+  tx: Tx,
+  sources: readonly { appId: string; kind: string; sourceId: string }[],
+) => tx`
+  select distinct t.app_id, t.kind, t.source_id, t.wallet_balance_after_usd::text
+  from json_to_recordset(${rows(sources.map((s) => ({ app_id: s.appId, kind: s.kind, source_id: s.sourceId })))}::text::json)
+    as w (app_id uuid, kind text, source_id text) join transfers t using (app_id, kind, source_id)`;
+
+export const insertAdjustments = (tx: Tx, adjustments: readonly Record<string, unknown>[]) => tx`
+  insert into wallet_adjustments (app_id, id, developer_id, wallet_id, kind, direction, amount_usd, reason, actor_id)
+  select * from json_to_recordset(${rows(adjustments)}::text::json) as w (app_id uuid, id uuid, developer_id uuid, wallet_id uuid,
+    kind text, direction text, amount_usd numeric(20,8), reason text, actor_id text)`;
+
+export const insertAudits = (tx: Tx, audits: readonly Record<string, unknown>[]) => tx`
+  insert into audit_logs (id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, metadata, request_id)
+  select id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, coalesce(metadata, '{}'), request_id
+  from json_to_recordset(${rows(audits)}::text::json) as w (id uuid, actor_scope text, actor_id text, actor_name text, action text,
+    resource_type text, resource_id text, app_id uuid, developer_id uuid, reason text, metadata jsonb, request_id uuid)`;
+
+export type ProgressRow = { appId: string; id: string; progress: Record<string, unknown> };
+
+/** Renews leases and notes how far each request has come; what does not come back has been closed by somebody else. */
+export const renewHolds = (tx: Tx, progress: readonly ProgressRow[], ttlSeconds: number) => tx`
+  update holds h set lease_until = mf_now() + make_interval(secs => ${ttlSeconds}::float8), progress = w.progress
+  from json_to_recordset(${rows(progress.map((p) => ({ app_id: p.appId, id: p.id, progress: p.progress })))}::text::json) as w (app_id uuid, id uuid, progress jsonb)
+  where h.app_id = w.app_id and h.id = w.id returning h.app_id, h.id`;
+
+function specRow(spec: AccountSpec & { appId: string }): Record<string, unknown> {
+  return {
+    app_id: spec.appId,
+    kind: spec.kind,
+    owner_id: spec.ownerId,
+    scope_id: spec.scopeId,
+    set_by: spec.setBy,
+    window: spec.window,
+    zone: spec.zone,
+  };
+}
+
+function holdRow(hold: NewHold): Record<string, unknown> {
+  const { facts } = hold;
+  return {
+    app_id: facts.appId,
+    id: facts.requestId,
+    developer_id: facts.developerId,
+    end_user_id: facts.endUserId,
+    session_id: facts.sessionId,
+    feature_id: facts.featureId,
+    feature_key: facts.featureKey,
+    feature_version: facts.featureVersion,
+    price_version: facts.priceVersion,
+    route_mode: facts.routeMode,
+    provider: facts.provider,
+    model: facts.model,
+    endpoint: facts.endpoint,
+    client_request_id: facts.clientRequestId,
+    hold_usd: formatUsd(hold.holdUsd),
+    leg_accounts: `{${hold.legs.map((leg) => leg.accountId).join(",")}}`,
+    leg_amounts_usd: `{${hold.legs.map((leg) => formatUsd(leg.amountUsd)).join(",")}}`,
+    idempotency_caller: hold.claim?.caller ?? null,
+    idempotency_route: hold.claim?.route ?? null,
+    idempotency_key: hold.claim?.key ?? null,
+  };
+}
