@@ -1,0 +1,81 @@
+import type { Database } from "../../lib/db.ts";
+import { priceKey } from "./price-entry.ts";
+import type { ModelPrice } from "./rules.ts";
+import { type PublishedVersion, readPublishedVersions } from "./store.ts";
+
+export {
+  affordableOutputTokens,
+  type ChargeRule,
+  capAtHold,
+  costOf,
+  type ModelPrice,
+  type PerMillion,
+  type PriceLine,
+  pricesWithMarkup,
+  type Rated,
+  rate,
+  type TokenCounts,
+  worstCaseUsd,
+} from "./rules.ts";
+
+/** The price book in memory: what is in force now, by the database's clock. */
+export type PriceBook = {
+  /** The newest version in force; 0 when nothing has been published. Holds and receipts name it. */
+  version(): number;
+  /** `null`: no price, no call. */
+  find(provider: string, model: string): ModelPrice | null;
+  /** Providers that have a price for this bare model name. */
+  providersOf(model: string): readonly string[];
+  /** Reads the published versions again. */
+  reload(): Promise<void>;
+};
+
+/** `now` is the database's clock in milliseconds. */
+export function createPriceBook(options: { database: Database; now: () => number }): PriceBook {
+  let versions: readonly PublishedVersion[] = [];
+  let inForce = bookAt([], 0);
+  const current = (): Book => {
+    const now = options.now();
+    if (now >= inForce.nextAtMs || now < inForce.sinceMs) inForce = bookAt(versions, now);
+    return inForce;
+  };
+  return {
+    version: () => current().version,
+    find: (provider, model) => current().prices.get(priceKey({ provider, model })) ?? null,
+    providersOf: (model) => current().providersByModel.get(model) ?? [],
+    reload: async () => {
+      versions = await options.database.read({ purpose: "cache" }, readPublishedVersions);
+      inForce = bookAt(versions, options.now());
+    },
+  };
+}
+
+type Book = {
+  version: number;
+  prices: Map<string, ModelPrice>;
+  providersByModel: Map<string, string[]>;
+  sinceMs: number;
+  nextAtMs: number;
+};
+
+/** Lays the effective versions over each other, oldest first: a later one replaces the models that it names. */
+function bookAt(versions: readonly PublishedVersion[], nowMs: number): Book {
+  const effective = versions.filter((version) => version.effectiveMs <= nowMs);
+  const upcoming = versions.filter((version) => version.effectiveMs > nowMs);
+  const version = effective.at(-1)?.version ?? 0;
+  const prices = new Map<string, ModelPrice>();
+  for (const published of effective) {
+    for (const price of published.prices) prices.set(priceKey(price), { ...price, version });
+  }
+  const providersByModel = new Map<string, string[]>();
+  for (const { provider, model } of prices.values()) {
+    providersByModel.set(model, [...(providersByModel.get(model) ?? []), provider]);
+  }
+  return {
+    version,
+    prices,
+    providersByModel,
+    sinceMs: effective.at(-1)?.effectiveMs ?? Number.NEGATIVE_INFINITY,
+    nextAtMs: Math.min(...upcoming.map((later) => later.effectiveMs), Number.POSITIVE_INFINITY),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Tx } from "../../lib/db.ts";
+import { type Usd, usdFromStore, zeroUsd } from "../../lib/money.ts";
+import type { PriceEntry } from "./price-entry.ts";
+import type { PerMillion, PriceUnit } from "./rules.ts";
+
+/** One published version with the models that it names, in the order in which versions come into force. */
+export type PublishedVersion = { version: number; effectiveMs: number; prices: PriceEntry[] };
+
+type PriceRow = {
+  version: number;
+  effective_ms: number;
+  provider: string;
+  model: string;
+  context_length: number;
+  max_output_tokens: number;
+  capabilities: string[];
+  prices: { unit: PriceUnit; above: number; usd: string }[];
+};
+
+export async function readPublishedVersions(tx: Tx): Promise<PublishedVersion[]> {
+  const rows = await tx<PriceRow[]>`
+    select v.version, (extract(epoch from v.effective_from) * 1000)::float8 as effective_ms, m.provider, m.model,
+      m.context_length, m.max_output_tokens, m.capabilities,
+      (select json_agg(json_build_object('unit', p.unit, 'above', p.above_input_tokens, 'usd', p.price_per_million_usd::text))
+        from model_prices p where (p.version, p.provider, p.model) = (m.version, m.provider, m.model)) as prices
+    from price_versions v join price_publications using (version) join priced_models m using (version)
+    order by v.effective_from, v.version, m.provider, m.model`;
+  const versions: PublishedVersion[] = [];
+  for (const row of rows) {
+    if (versions.at(-1)?.version !== row.version) {
+      versions.push({ version: row.version, effectiveMs: row.effective_ms, prices: [] });
+    }
+    versions.at(-1)!.prices.push(entryOf(row));
+  }
+  return versions;
+}
+
+const unitFields: Record<PriceUnit, keyof PerMillion> = {
+  input: "input",
+  cached_input: "cachedInput",
+  cache_write: "cacheWrite",
+  output: "output",
+  reasoning: "reasoning",
+  request: "request",
+};
+
+function entryOf(row: PriceRow): PriceEntry {
+  const tiers = new Map<number, PerMillion>();
+  for (const { unit, above, usd } of row.prices ?? []) {
+    const prices = tiers.get(above) ?? noPrices();
+    prices[unitFields[unit]] = usdFromStore(usd);
+    tiers.set(above, prices);
+  }
+  return {
+    provider: row.provider,
+    model: row.model,
+    perMillion: tiers.get(0) ?? noPrices(),
+    tiers: [...tiers]
+      .filter(([above]) => above > 0)
+      .sort(([a], [b]) => a - b)
+      .map(([aboveInputTokens, perMillion]) => ({ aboveInputTokens, perMillion })),
+    contextLength: row.context_length,
+    maxOutputTokens: row.max_output_tokens,
+    capabilities: row.capabilities,
+  };
+}
+
+function noPrices(): PerMillion {
+  const none: Usd = zeroUsd;
+  return { input: none, cachedInput: none, cacheWrite: none, output: none, reasoning: none, request: none };
+}
