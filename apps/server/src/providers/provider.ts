@@ -5,7 +5,10 @@
 
 export type JsonObject = { [key: string]: unknown };
 
-/** Milliseconds. `firstByte` counts from the request sent to the first byte of the answer's body or its headers. */
+/**
+ * Milliseconds. `connectMs` runs until there is a connection to write to, `firstByteMs` from the request written to the
+ * first byte of the answer's body, `idleMs` between two pieces of it while somebody reads.
+ */
 export type UpstreamTimeouts = {
   connectMs: number;
   firstByteMs: number;
@@ -19,7 +22,10 @@ export type UpstreamCall = {
   apiKey: string | null;
   /** The name that upstream knows the model by. */
   model: string;
-  /** The whole body as it goes out, `model` and the output limit included. */
+  /**
+   * The whole body as it goes out, `model` and the output limit included. The provider alone sets `stream` and asks
+   * for usage.
+   */
   body: JsonObject;
   stream: boolean;
   timeouts: UpstreamTimeouts;
@@ -35,10 +41,15 @@ export type UpstreamEvent = { type: "chunk"; chunk: JsonObject } | { type: "done
 
 export type UpstreamAnswer =
   | { kind: "json"; status: number; body: JsonObject }
-  /** `events` ends after `done`, or when upstream closed; leaving the loop cancels upstream. */
+  /**
+   * `events` ends after `done`, or when upstream closed cleanly; leaving the loop cancels upstream. The answer's body
+   * may not have begun yet: the first `next()` can still fail with `first_byte_timeout` or `connect`.
+   * `events` throws UpstreamError.
+   */
   | { kind: "stream"; status: number; events: AsyncIterable<UpstreamEvent> };
 
 export type UpstreamFailureKind =
+  /** No byte of an answer came: not connected, or the connection died before the headers. */
   | "connect"
   | "first_byte_timeout"
   | "idle_timeout"
@@ -50,6 +61,17 @@ export type UpstreamFailureKind =
   | "too_large"
   | "aborted";
 
+/** What upstream refused, as far as it can be told without repeating its words. */
+export type UpstreamRefusal =
+  | "context_length"
+  | "unsupported_parameter"
+  | "content_policy"
+  | "model_unknown"
+  | "key_refused"
+  | "quota"
+  | "rate_limit"
+  | "other";
+
 /** Why an attempt failed. `message` is ours: no foreign body, key or address is in it. */
 export class UpstreamError extends Error {
   readonly kind: UpstreamFailureKind;
@@ -57,22 +79,49 @@ export class UpstreamError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The usage object that came before or with the failure, as upstream wrote it. */
   readonly usage: unknown;
+  /** With kind `status` and `in_band`. */
+  readonly refusal: UpstreamRefusal | undefined;
+  /** The top-level field of our own body that upstream objected to. */
+  readonly param: string | undefined;
 
-  constructor(
-    kind: UpstreamFailureKind,
-    message: string,
-    facts: { status?: number; retryAfterMs?: number; usage?: unknown; cause?: unknown } = {},
-  ) {
+  constructor(kind: UpstreamFailureKind, message: string, facts: UpstreamFailureFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.name = "UpstreamError";
     this.kind = kind;
     this.status = facts.status;
     this.retryAfterMs = facts.retryAfterMs;
     this.usage = facts.usage;
+    this.refusal = facts.refusal;
+    this.param = facts.param;
   }
 }
+
+export type UpstreamFailureFacts = {
+  status?: number | undefined;
+  retryAfterMs?: number | undefined;
+  usage?: unknown;
+  refusal?: UpstreamRefusal | undefined;
+  param?: string | undefined;
+  cause?: unknown;
+};
 
 export type Provider = {
   /** Resolves when upstream has answered with a status below 300. @throws UpstreamError */
   open(call: UpstreamCall): Promise<UpstreamAnswer>;
+  /** Asks for the list of models, which costs nothing. Never throws. */
+  probe(call: UpstreamProbe): Promise<UpstreamProbeResult>;
+};
+
+export type UpstreamProbe = {
+  baseUrl: string;
+  apiKey: string | null;
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+};
+
+export type UpstreamProbeResult = {
+  ok: boolean;
+  status: number | undefined;
+  latencyMs: number;
+  failure: UpstreamFailureKind | undefined;
 };
