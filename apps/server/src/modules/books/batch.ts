@@ -124,6 +124,7 @@ async function lockPhase(connection: Tx, batch: readonly BatchItem[], repeated: 
 function decideOneClose(item: CloseItem, locked: Locked, writes: Writes): CloseResult {
   const hold = locked.holds.get(item.requestId);
   if (!hold) return decideLateClose(item, locked, writes);
+  if (item.onlyIfAbandoned && !hold.isAbandoned) return { outcome: "alive" };
   locked.holds.delete(item.requestId);
   const settled: SettledHold = settleHold(hold, item.settlement, locked.accounts);
   writes.closed.push({ appId: item.appId, id: item.requestId });
@@ -209,13 +210,10 @@ function decideOneOpen(item: OpenItem, locked: Locked, writes: Writes): OpenResu
   }
   const decided = decideOpen(item, locked.accounts);
   if (decided.outcome === "refused") {
-    if (claim)
-      writes.keyEnds.push({
-        ...claim,
-        appId: facts.appId,
-        state: "refused",
-        answer: storedRefusal(decided.by),
-      });
+    if (claim) {
+      const state = item.isFinal ? "refused" : "free";
+      writes.keyEnds.push({ ...claim, appId: facts.appId, state, answer: storedRefusal(decided.by) });
+    }
     return decided;
   }
   writes.holds.push({ facts, holdUsd: decided.holdUsd, legs: decided.legs, claim });

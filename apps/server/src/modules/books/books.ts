@@ -3,6 +3,7 @@ import { type Committer, type CommitterOptions, createCommitter } from "./commit
 import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
 import * as store from "./store.ts";
 
+export { previewFigures, systemOwners } from "./settle.ts";
 export type { HeldRow, ProgressRow } from "./store.ts";
 
 /** The door of the books: the only code that changes an account, a hold, a transfer or a usage event. */

@@ -28,7 +28,11 @@ type Entry = {
   resolve: (result: BatchResult) => void;
   reject: (error: unknown) => void;
 };
-type Job = { run: (tx: Tx) => Promise<unknown>; resolve: (value: never) => void; reject: (error: unknown) => void };
+type Job = {
+  run: (tx: Tx) => Promise<unknown>;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
+};
 
 const retryable = new Set(["40P01", "40001", "55P03", "57014"]);
 const mostTriesAlone = 8;
@@ -62,7 +66,10 @@ export function createCommitter(options: CommitterOptions): Committer {
     while (closes.length + others.length + jobs.length > 0) {
       const job = jobs.shift();
       if (job) {
-        await onConnection(pool, (tx) => inTransaction(tx, job.run)).then(job.resolve as (value: unknown) => void, job.reject);
+        await onConnection(pool, (tx) => inTransaction(tx, job.run)).then(
+          job.resolve as (value: unknown) => void,
+          job.reject,
+        );
         continue;
       }
       const batch = closes.splice(0, options.maxBatch);

@@ -60,6 +60,8 @@ export type OpenItem = {
   /** Whether this user may spend test money here. */
   spendsTest: boolean;
   claim: KeyClaim | null;
+  /** Whether a refusal stays the key's answer; the first try of a request that may be asked again frees it. */
+  isFinal: boolean;
 };
 
 export type Leg = { accountId: string; kind: AccountKind; fund: Fund | "none"; amountUsd: Usd };
@@ -141,6 +143,8 @@ export type CloseItem = {
   settlement: Settlement;
   /** What becomes of the request's Idempotency-Key: kept as done, or free to be tried again. */
   key: { claim: KeyClaim; finish: "done" | "free" } | null;
+  /** Recovery's close: it loses to a lease that was renewed meanwhile. */
+  onlyIfAbandoned?: boolean;
 };
 
 /** The figures of a settled request, the same in answer, API and receipt. */
@@ -158,6 +162,8 @@ export type CloseResult =
   | { outcome: "settled"; figures: SettledFigures; repeated: boolean }
   /** Recovery was first; no money moves any more. */
   | { outcome: "flagged" }
+  /** Its gateway lives after all. */
+  | { outcome: "alive" }
   | { outcome: "unknown" };
 
 /** Money into or out of one wallet outside a request. */

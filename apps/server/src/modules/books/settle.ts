@@ -1,4 +1,4 @@
-import { addUsd, formatUsd, minUsd, type Usd } from "../../lib/money.ts";
+import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { Leg, MoveItem, SettledFigures, Settlement } from "./items.ts";
 import {
   type Account,
@@ -225,5 +225,21 @@ function eventOf(
     first_byte_ms: settlement.firstByteMs,
     duration_ms: settlement.durationMs,
     opened_at: hold.openedAt,
+  };
+}
+
+/** The figures that a close will come to, for an answer that cannot wait for its commit. */
+export function previewFigures(settlement: Settlement, holdUsd: Usd): SettledFigures {
+  const chargeUsd = minUsd(settlement.chargeUsd, holdUsd);
+  const funded = { promo: zeroUsd, test: zeroUsd, paid: chargeUsd };
+  const split = splitCharge(chargeUsd, settlement.costUsd, settlement.developerShareBps, funded);
+  return {
+    chargeUsd,
+    upstreamCostUsd: split.upstreamCostUsd,
+    absorbedCostUsd: addUsd(settlement.costUsd, ...settlement.failedCostsUsd, -split.upstreamCostUsd as Usd),
+    developerShareUsd: split.developerShareUsd,
+    platformShareUsd: split.platformShareUsd,
+    feeUsd: minUsd(settlement.feeUsd, (chargeUsd - split.upstreamCostUsd) as Usd),
+    walletBalanceUsd: null,
   };
 }

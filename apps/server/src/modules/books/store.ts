@@ -10,7 +10,8 @@ export type HeldRow = {
   legAccountIds: string[];
   legAmountsUsd: Usd[];
   openedAt: string;
-  claim: KeyClaim | null;
+  /** The lease ended long enough ago for recovery to take it. */
+  isAbandoned: boolean;
 };
 
 export type KeyRow = {
@@ -30,6 +31,7 @@ const rows = (list: readonly unknown[]): string => JSON.stringify(list);
 
 export const lockHolds = (tx: Tx, ids: readonly Placed[]) => tx`
   select h.*, h.hold_usd::text as hold_text, h.leg_amounts_usd::text[] as leg_amounts_text,
+    h.lease_until < mf_now() - interval '15 seconds' as is_abandoned,
     to_char(h.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at
   from (select app_id, id from json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)) w
   join holds h using (app_id, id) order by h.app_id, h.id for update of h`;
@@ -57,7 +59,7 @@ export function heldRowOf(row: Record<string, unknown>): HeldRow {
     legAccountIds: row.leg_accounts as string[],
     legAmountsUsd: (row.leg_amounts_text as string[]).map(usdFromStore),
     openedAt: text("opened_at"),
-    claim: null,
+    isAbandoned: row.is_abandoned as boolean,
   };
 }
 

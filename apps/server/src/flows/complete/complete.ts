@@ -1,0 +1,168 @@
+import { createHash } from "node:crypto";
+import type { ChangeFeed } from "../../lib/change-feed.ts";
+import { ApiError } from "../../lib/errors.ts";
+import { failpoint } from "../../lib/failpoint.ts";
+import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
+import type { SessionContext } from "../../modules/identity/session-context.ts";
+import type { PriceBook } from "../../modules/pricing/pricing.ts";
+import type { JsonObject } from "../../providers/provider.ts";
+import { completionBody } from "./answer.ts";
+import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
+import { type HoldContext, holdForPlan } from "./hold.ts";
+import { type PlannableFeature, planCompletion } from "./plan.ts";
+import { type RelayContext, relayStream, settleStopped } from "./relay.ts";
+import { readCompletionBody } from "./request-body.ts";
+import { Run } from "./run.ts";
+import { settleSuccess } from "./settlement.ts";
+
+export type CompleteContext = AttemptContext &
+  RelayContext &
+  Omit<HoldContext, "spendsTest"> & {
+    feed: ChangeFeed;
+    prices: PriceBook;
+    featuresOf: (appId: string) => Promise<readonly PlannableFeature[] | null>;
+    /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
+    spendsTest: (session: SessionContext) => boolean;
+    onStage: (stage: "plan" | "hold" | "relay" | "settle", ms: number) => void;
+  };
+
+export type CompletionRequest = {
+  requestId: string;
+  clientRequestId: string | null;
+  session: SessionContext;
+  body: unknown;
+  /** The bytes that the client sent, for the fingerprint of its Idempotency-Key. */
+  rawBody: Buffer;
+  headers: { feature: string | null; route: string | null; idempotencyKey: string | null };
+  startedAt: number;
+};
+
+/** An admitted request. Its hold is committed; the answer is on its way. */
+export type Completion = {
+  run: Run;
+  /** For a whole answer. @throws ApiError, settled at no charge */
+  whole(): Promise<JsonObject>;
+  /** For a stream: chunks as they come, the last one with the price. @throws ApiError, settled at no charge */
+  chunks(): AsyncGenerator<JsonObject, void>;
+};
+
+/** One request from plan to hold; what the client reads then carries it on to its settlement. */
+export async function admitCompletion(
+  request: CompletionRequest,
+  context: CompleteContext,
+): Promise<Completion> {
+  if (!context.feed.isFresh()) {
+    throw new ApiError(
+      "service_unavailable",
+      "The gateway has lost touch with its database; try again in a few seconds.",
+      {
+        retryAfterSeconds: 2,
+      },
+    );
+  }
+  const { session } = request;
+  refuseInactive(session);
+  const asked = readCompletionBody(request.body, request.headers);
+  const features = await context.featuresOf(session.appId);
+  if (!features) throw new ApiError("invalid_app", "This app is not active.");
+  const plan = planCompletion(asked, {
+    session,
+    features,
+    prices: context.prices,
+    upstreams: context.upstreams,
+  });
+  const planned = performance.now();
+  context.onStage("plan", planned - request.startedAt);
+  const facts: RequestFacts = {
+    requestId: request.requestId,
+    appId: session.appId,
+    developerId: session.developerId,
+    endUserId: session.endUserId,
+    sessionId: session.sessionId,
+    featureId: plan.feature.id,
+    featureKey: plan.feature.featureKey,
+    featureVersion: plan.feature.version,
+    priceVersion: context.prices.version(),
+    routeMode: "platform",
+    provider: plan.routes[0]!.provider,
+    model: plan.routes[0]!.model,
+    endpoint: "chat/completions",
+    clientRequestId: request.clientRequestId,
+  };
+  const claim = claimOf(request);
+  await failpoint("before_hold");
+  const held = await holdForPlan(plan, asked, facts, session, claim, {
+    ...context,
+    spendsTest: context.spendsTest(session),
+  });
+  context.onStage("hold", performance.now() - planned);
+  const run = new Run({ facts, plan, asked, held, claim, startedAt: request.startedAt });
+  context.inFlight.add(run);
+  await failpoint("after_hold");
+  return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
+}
+
+async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObject> {
+  try {
+    const begun = await begin(run, context);
+    if (begun.kind !== "json") throw new Error("a stream answered a request for a whole body");
+    const settled = await settleSuccess(run, context);
+    return completionBody(run, begun.body, settled);
+  } finally {
+    context.inFlight.remove(run.requestId);
+  }
+}
+
+async function* streamedAnswer(run: Run, context: CompleteContext): AsyncGenerator<JsonObject, void> {
+  try {
+    const begun = await begin(run, context);
+    if (begun.kind !== "stream") throw new Error("a whole body answered a request for a stream");
+    yield* relayStream(run, begun, context);
+  } finally {
+    context.inFlight.remove(run.requestId);
+  }
+}
+
+/** Upstream's answer has begun, or the request is settled as failed and the failure thrown. */
+async function begin(run: Run, context: CompleteContext) {
+  try {
+    if (run.held.routes.length === 0) throw failureOf(null, run);
+    return await beginAnswer(run, context);
+  } catch (error) {
+    throw await settleStopped(run, error, context);
+  }
+}
+
+function refuseInactive(session: SessionContext): void {
+  const suspended = (what: string): ApiError =>
+    new ApiError("suspended", `This ${what} is switched off for now.`, {
+      details: { what: what.replace(" ", "_") },
+    });
+  if (session.developerStatus !== "active") throw suspended("developer");
+  if (session.appStatus === "suspended") throw suspended("app");
+  if (session.appStatus !== "active") throw new ApiError("invalid_app", "This app is not active.");
+  if (session.endUserStatus !== "active") throw suspended("end user");
+  if (session.walletStatus !== "active")
+    throw new ApiError("wallet_frozen", "This wallet is switched off for now.");
+}
+
+/** A key belongs to its end user and route; its fingerprint is of the bytes that were sent and of what else decides. */
+function claimOf(request: CompletionRequest): KeyClaim | null {
+  const key = request.headers.idempotencyKey;
+  if (key === null) return null;
+  if (key.length < 1 || key.length > 255) {
+    throw new ApiError("invalid_request", "Idempotency-Key must have 1 to 255 characters.", {
+      param: "Idempotency-Key",
+    });
+  }
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([request.headers.feature, request.headers.route]))
+    .update(request.rawBody)
+    .digest("hex");
+  return {
+    caller: `end_user:${request.session.endUserId}`,
+    route: "POST /v1/chat/completions",
+    key,
+    fingerprint,
+  };
+}

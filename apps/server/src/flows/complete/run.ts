@@ -1,0 +1,74 @@
+import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import type { AttemptRecord, KeyClaim, RequestFacts } from "../../modules/books/items.ts";
+import { type AnswerTap, createAnswerTap } from "../../modules/metering/metering.ts";
+import type { FundedRoute, Held } from "./hold.ts";
+import type { StopReason } from "./in-flight.ts";
+import type { Plan } from "./plan.ts";
+import type { AskedCompletion } from "./request-body.ts";
+
+/** One admitted request on its way from hold to settlement: what is known of it so far. */
+export class Run {
+  readonly facts: RequestFacts;
+  readonly plan: Plan;
+  readonly asked: AskedCompletion;
+  readonly held: Held;
+  readonly claim: KeyClaim | null;
+  readonly attempts: AttemptRecord[] = [];
+  readonly failedCostsUsd: Usd[] = [];
+  readonly abort = new AbortController();
+  readonly startedAt: number;
+  tap: AnswerTap = createAnswerTap();
+  route: FundedRoute;
+  sent = false;
+  saidDone = false;
+  stopReason: StopReason | null = null;
+  firstByteMs: number | null = null;
+  upstreamMs = 0;
+
+  constructor(parts: {
+    facts: RequestFacts;
+    plan: Plan;
+    asked: AskedCompletion;
+    held: Held;
+    claim: KeyClaim | null;
+    startedAt: number;
+  }) {
+    this.facts = parts.facts;
+    this.plan = parts.plan;
+    this.asked = parts.asked;
+    this.held = parts.held;
+    this.claim = parts.claim;
+    this.startedAt = parts.startedAt;
+    this.route = parts.held.routes[0]!;
+  }
+
+  get requestId(): string {
+    return this.facts.requestId;
+  }
+
+  get appId(): string {
+    return this.facts.appId;
+  }
+
+  /** Every choice that was asked for has its finish reason: what follows is bookkeeping. */
+  get isAnswered(): boolean {
+    return this.tap.isFinished && this.tap.finishedChoices >= this.asked.choices;
+  }
+
+  stop(reason: StopReason): void {
+    // An answer that has been relayed whole is finished, whoever left meanwhile.
+    if (this.stopReason !== null || (reason === "client_left" && this.isAnswered)) return;
+    this.stopReason = reason;
+    this.abort.abort();
+  }
+
+  progress() {
+    const costs = this.failedCostsUsd.reduce((sum, cost) => (sum + cost) as Usd, zeroUsd);
+    return {
+      attempt: this.attempts.length + 1,
+      sent: this.sent,
+      output_tokens: Math.ceil(this.tap.relayedBytes / 4),
+      cost_usd: formatUsd(costs),
+    };
+  }
+}

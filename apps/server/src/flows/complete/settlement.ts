@@ -1,0 +1,185 @@
+import { failpoint } from "../../lib/failpoint.ts";
+import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
+import type { Books } from "../../modules/books/books.ts";
+import { previewFigures } from "../../modules/books/books.ts";
+import type { SettledFigures, Settlement } from "../../modules/books/items.ts";
+import { capAtHold, costOf, type Rated, rate } from "../../modules/pricing/pricing.ts";
+import type { Run } from "./run.ts";
+import { type MeteredUsage, meterUsage, noTokens, reportedUsage } from "./usage.ts";
+
+export type SettleContext = {
+  books: Books;
+  counter: TokenCounter;
+  settleWaitMs: number;
+  onSettled: (run: Run, settlement: Settlement, figures: SettledFigures) => void;
+  onError: (error: unknown) => void;
+};
+
+export type Settled = {
+  usage: MeteredUsage;
+  figures: SettledFigures;
+  /** The commit had not been seen when the answer had to go. */
+  isPending: boolean;
+  stopped: "balance" | null;
+};
+
+/** A served answer: rated by the served route's price, charged at most its hold, committed before the last chunk. */
+export async function settleSuccess(run: Run, context: SettleContext): Promise<Settled> {
+  const usage = await meterUsage(run, context.counter);
+  const rated = rate(usage.tokens, run.route.price, run.plan.rule);
+  const stopped = isCutByBalance(run) ? "balance" : null;
+  return close(
+    run,
+    { ...chargedBy(rated, run), outcome: "succeeded", errorCode: null, usage, stopped },
+    context,
+  );
+}
+
+/** The client left: it pays for what was relayed, or for what upstream reported; for nothing where nothing came. */
+export async function settleAbort(run: Run, context: SettleContext): Promise<Settled> {
+  const nothingCame = !run.tap.hasOutput && reportedUsage(run.tap.usage) === null;
+  const usage: MeteredUsage = nothingCame
+    ? { tokens: noTokens, source: "estimated", warnings: [] }
+    : await meterUsage(run, context.counter);
+  const charge = nothingCame
+    ? nothingCharged
+    : chargedBy(rate(usage.tokens, run.route.price, run.plan.rule), run);
+  return close(
+    run,
+    { ...charge, outcome: "aborted", errorCode: "client_closed_request", usage, stopped: "client" },
+    context,
+  );
+}
+
+/**
+ * Failed by us or by upstream: the user pays nothing. What upstream took of the attempt that had begun to answer is the
+ * operator's: its reported usage, else input and relayed output once a byte was relayed.
+ */
+export async function settleFailure(
+  run: Run,
+  errorCode: string,
+  context: SettleContext,
+  usageOfFailure?: unknown,
+): Promise<Settled> {
+  let usage: MeteredUsage = { tokens: noTokens, source: "estimated", warnings: [] };
+  const reported = reportedUsage(usageOfFailure ?? run.tap.usage);
+  if (run.attempts.at(-1)?.outcome === "ok" && (reported || run.tap.hasOutput)) {
+    usage = reported ? { ...reported, source: "provider" } : await meterUsage(run, context.counter);
+    const costUsd = costOf(usage.tokens, run.route.price);
+    const attempt = run.attempts.at(-1)!;
+    attempt.outcome = errorCode;
+    attempt.cost_usd = formatUsd(costUsd);
+    attempt.usage_source = usage.source;
+    if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
+  }
+  return close(run, { ...nothingCharged, outcome: "failed", errorCode, usage, stopped: null }, context);
+}
+
+type Charge = { lines: Rated["lines"]; costUsd: Usd; chargeUsd: Usd; feeUsd: Usd; requests: 0 | 1 };
+const nothingCharged: Charge = {
+  lines: [],
+  costUsd: zeroUsd,
+  chargeUsd: zeroUsd,
+  feeUsd: zeroUsd,
+  requests: 0,
+};
+
+function chargedBy(rated: Rated, run: Run): Charge {
+  const { chargeUsd, feeUsd } = capAtHold(rated, run.held.holdUsd);
+  return { lines: rated.lines, costUsd: rated.costUsd, chargeUsd, feeUsd, requests: 1 };
+}
+
+type Ending = Charge & {
+  outcome: Settlement["outcome"];
+  errorCode: string | null;
+  usage: MeteredUsage;
+  stopped: string | null;
+};
+
+async function close(run: Run, ending: Ending, context: SettleContext): Promise<Settled> {
+  const settlement = settlementOf(run, ending);
+  const preview = previewFigures(settlement, run.held.holdUsd);
+  await failpoint("before_settle");
+  const closing = context.books.close({
+    appId: run.appId,
+    requestId: run.requestId,
+    settlement,
+    key: run.claim && { claim: run.claim, finish: ending.outcome === "failed" ? "free" : "done" },
+  });
+  const finished = closing.then((result) => {
+    const figures = result.outcome === "settled" ? result.figures : null;
+    context.onSettled(run, settlement, figures ?? preview);
+    return figures;
+  });
+  const figures = await withinMs(finished, context.settleWaitMs, context.onError);
+  await failpoint("after_settle");
+  const stopped = ending.stopped === "balance" ? "balance" : null;
+  return { usage: ending.usage, figures: figures ?? preview, isPending: figures === null, stopped };
+}
+
+function settlementOf(run: Run, ending: Ending): Settlement {
+  const { pricing } = run.plan.feature;
+  return {
+    outcome: ending.outcome,
+    errorCode: ending.errorCode,
+    provider: run.route.provider,
+    model: run.route.model,
+    servedModel: run.tap.model ?? run.route.model,
+    tokens: ending.usage.tokens,
+    requests: ending.requests,
+    usageSource: ending.usage.source,
+    simulated: run.tap.isSimulated,
+    lines: ending.lines.map((line) => ({
+      unit: line.unit,
+      quantity: line.quantity,
+      price_per_million_usd: formatUsd(line.pricePerMillionUsd),
+      amount_usd: formatUsd(line.amountUsd),
+    })),
+    pricing: {
+      mode: pricing.mode,
+      markup_percent: pricing.markup_percent.toFixed(2),
+      developer_share_bps: run.plan.rule.developerShareBps,
+    },
+    costUsd: ending.costUsd,
+    chargeUsd: ending.chargeUsd,
+    feeUsd: ending.feeUsd,
+    developerShareBps: run.plan.rule.developerShareBps,
+    failedCostsUsd: run.failedCostsUsd,
+    attempts: run.attempts,
+    stopped: ending.stopped,
+    outputLimit: run.route.outputLimit,
+    warnings: ending.usage.warnings,
+    firstByteMs: run.firstByteMs,
+    durationMs: Math.round(performance.now() - run.startedAt),
+  };
+}
+
+/** The answer ended where the purse had cut its limit. */
+function isCutByBalance(run: Run): boolean {
+  const limit = run.route.outputLimit;
+  return limit !== null && limit.by !== "model" && run.tap.finishReasons.includes("length");
+}
+
+/** `null` when it takes longer; it goes on all the same. */
+async function withinMs<T>(
+  work: Promise<T>,
+  ms: number,
+  onError: (error: unknown) => void,
+): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([
+      work.catch((error) => {
+        onError(error);
+        return null;
+      }),
+      late,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
