@@ -56,7 +56,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         statement_timeout: statementTimeoutMs ?? options.statementTimeoutMs,
         idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs,
         ...connection,
-      } as Record<string, string>,
+      } as unknown as Record<string, string>,
     });
   const pool = connect({ max: options.poolMax });
   const run = <T>(mode: string, tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T> =>

@@ -1,0 +1,159 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { admitCompletion, type CompleteContext, type Completion } from "../flows/complete/complete.ts";
+import { ApiError } from "../lib/errors.ts";
+import { requestIdOf } from "../lib/ids.ts";
+import { formatUsd } from "../lib/money.ts";
+import type { SessionContext } from "../modules/identity/session-context.ts";
+import type { JsonObject } from "../providers/provider.ts";
+import { createEventWriter } from "./sse.ts";
+
+/** What the edge has found out about a call before its handler runs. */
+export type GatewayCall = {
+  requestId: string;
+  clientRequestId: string | null;
+  session: SessionContext;
+  body: unknown;
+  rawBody: Buffer;
+  startedAt: number;
+  /** Headers that every answer carries: request id, CORS. */
+  headers: Readonly<Record<string, string>>;
+};
+
+export type ChatCompletionsOptions = {
+  context: CompleteContext;
+  keepaliveMs: number;
+  /** Errors as the client reads them; anything unexpected becomes `internal_error` and is logged. */
+  toApiError: (error: unknown, request: FastifyRequest) => ApiError;
+};
+
+/** POST /v1/chat/completions, streamed or not. */
+export async function chatCompletions(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  call: GatewayCall,
+  options: ChatCompletionsOptions,
+): Promise<unknown> {
+  const completion = await admitCompletion(
+    {
+      requestId: call.requestId,
+      clientRequestId: call.clientRequestId,
+      session: call.session,
+      body: call.body,
+      rawBody: call.rawBody,
+      headers: {
+        feature: header(request, "x-modelfaucet-feature"),
+        route: header(request, "x-modelfaucet-route"),
+        idempotencyKey: header(request, "idempotency-key"),
+      },
+      startedAt: call.startedAt,
+    },
+    refuseLater(request, options.context),
+  );
+  const left = (): void => {
+    if (!reply.raw.writableEnded) completion.run.stop("client_left");
+  };
+  reply.raw.once("close", left);
+  if (reply.raw.destroyed || request.raw.socket.destroyed) left();
+  if (completion.run.asked.stream) return streamAnswer(request, reply, call, completion, options);
+  const body = await completion.whole();
+  const priced = body.modelfaucet as JsonObject;
+  reply.headers({
+    ...answerHeaders(completion),
+    "x-modelfaucet-model": String(priced.model),
+    "x-modelfaucet-charge-usd": String(priced.charge_usd),
+    ...(priced.wallet_balance_usd === undefined
+      ? {}
+      : { "x-modelfaucet-balance-usd": String(priced.wallet_balance_usd) }),
+    "x-modelfaucet-overhead-ms": overheadMs(completion, call.startedAt).toFixed(1),
+  });
+  return reply.send(body);
+}
+
+async function streamAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  call: GatewayCall,
+  completion: Completion,
+  options: ChatCompletionsOptions,
+): Promise<unknown> {
+  const chunks = completion.chunks();
+  const writer = createEventWriter(reply.raw, options.keepaliveMs);
+  // Until a keepalive is due the true status of a failure can still be told.
+  const begin = (): void => {
+    if (writer.hasBegun) return;
+    reply.hijack();
+    writer.begin({
+      ...call.headers,
+      ...answerHeaders(completion),
+      "x-modelfaucet-hold-usd": formatUsd(completion.run.held.holdUsd),
+    });
+  };
+  const headersDue = setTimeout(begin, Math.max(0, options.keepaliveMs - 1_000));
+  try {
+    for (;;) {
+      const next = await chunks.next();
+      clearTimeout(headersDue);
+      if (next.done) break;
+      begin();
+      if (!(await writer.data(next.value))) {
+        await chunks.return();
+        return reply;
+      }
+    }
+    begin();
+    writer.done();
+  } catch (error) {
+    clearTimeout(headersDue);
+    const told = options.toApiError(error, request);
+    if (told.code === "client_closed_request") {
+      if (!writer.hasBegun) reply.hijack();
+      reply.raw.destroy();
+      return reply;
+    }
+    if (!writer.hasBegun) throw told;
+    writer.fail(told.envelope(requestIdOf(call.requestId)));
+  }
+  return reply;
+}
+
+function answerHeaders({ run }: Completion): Record<string, string> {
+  return {
+    "x-modelfaucet-request-id": requestIdOf(run.requestId),
+    "x-modelfaucet-route-mode": run.facts.routeMode,
+    "x-modelfaucet-model": run.route.model,
+    ...(run.route.outputLimit === null
+      ? {}
+      : { "x-modelfaucet-output-limit": String(run.route.outputLimit.granted) }),
+  };
+}
+
+/** Ours: everything but the time that attempts took. */
+function overheadMs({ run }: Completion, startedAt: number): number {
+  const theirs = run.attempts.reduce((sum, attempt) => sum + attempt.duration_ms, 0);
+  return Math.max(0, performance.now() - startedAt - theirs);
+}
+
+const laterHeaders: Readonly<Record<string, string>> = {
+  "x-modelfaucet-max-price-usd": "price caps come with quotes",
+  "x-modelfaucet-quote": "quotes come later",
+  "x-modelfaucet-provider": "own keys come later",
+  "x-modelfaucet-provider-key": "own keys come later",
+  "x-modelfaucet-user": "calls for a user by developer token come later",
+};
+
+/** A header that asks for what is not built is refused, never ignored. */
+function refuseLater(request: FastifyRequest, context: CompleteContext): CompleteContext {
+  for (const name in laterHeaders) {
+    if (request.headers[name] !== undefined) {
+      throw new ApiError("invalid_request", `${name} is not available yet: ${laterHeaders[name]}.`, {
+        param: name,
+      });
+    }
+  }
+  return context;
+}
+
+function header(request: FastifyRequest, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,79 @@
+import type { ServerResponse } from "node:http";
+import type { JsonObject } from "../providers/provider.ts";
+
+/** Writes one stream of server-sent events: data lines, keepalive comments between them, and nothing else. */
+export type EventWriter = {
+  readonly hasBegun: boolean;
+  /** Sends status and headers, and keeps the line alive from now on. */
+  begin(headers: Readonly<Record<string, string>>): void;
+  /** Resolves when the reader has room again; `false` once it has gone, or has not read for too long. */
+  data(event: JsonObject): Promise<boolean>;
+  done(): void;
+  /** One error event and the end, without `[DONE]`. */
+  fail(envelope: object): void;
+};
+
+const drainTimeoutMs = 60_000;
+
+export function createEventWriter(response: ServerResponse, keepaliveMs: number): EventWriter {
+  let timer: NodeJS.Timeout | undefined;
+  let lastWriteAt = 0;
+  const write = (text: string): boolean => {
+    lastWriteAt = performance.now();
+    return response.write(text);
+  };
+  const stop = (): void => clearInterval(timer);
+  const keepAlive = (): void => {
+    // A reader that does not read gets no comments on top of what waits for it.
+    if (response.writableNeedDrain || performance.now() - lastWriteAt < keepaliveMs / 2) return;
+    write(": keepalive\n\n");
+  };
+  response.once("close", stop);
+  return {
+    get hasBegun() {
+      return response.headersSent;
+    },
+    begin: (headers) => {
+      response.writeHead(200, {
+        ...headers,
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "private, no-store, no-cache, no-transform",
+        "x-accel-buffering": "no",
+      });
+      response.flushHeaders();
+      lastWriteAt = performance.now();
+      timer = setInterval(keepAlive, keepaliveMs / 2);
+      timer.unref();
+    },
+    data: (event) => {
+      if (response.destroyed || response.writableEnded) return Promise.resolve(false);
+      if (write(`data: ${JSON.stringify(event)}\n\n`)) return Promise.resolve(true);
+      return drained(response);
+    },
+    done: () => {
+      stop();
+      if (!response.destroyed) response.end("data: [DONE]\n\n");
+    },
+    fail: (envelope) => {
+      stop();
+      if (!response.destroyed) response.end(`data: ${JSON.stringify(envelope)}\n\n`);
+    },
+  };
+}
+
+function drained(response: ServerResponse): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (isOpen: boolean): void => {
+      clearTimeout(timer);
+      response.off("drain", onDrain);
+      response.off("close", onClose);
+      if (!isOpen) response.destroy();
+      resolve(isOpen);
+    };
+    const onDrain = (): void => finish(true);
+    const onClose = (): void => finish(false);
+    const timer = setTimeout(() => finish(false), drainTimeoutMs);
+    response.once("drain", onDrain);
+    response.once("close", onClose);
+  });
+}
