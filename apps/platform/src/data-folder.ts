@@ -21,7 +21,7 @@ const ownNames = [
 
 /** Absolute path of the data folder. A relative `MODELFAUCET_DATA_DIR` starts at the clone's root. */
 export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(cloneRoot, env["MODELFAUCET_DATA_DIR"] || ".modelfaucet");
+  return resolve(cloneRoot, env.MODELFAUCET_DATA_DIR || ".modelfaucet");
 }
 
 /** Makes the folder when it is missing. @throws Failure when it cannot be written to. */

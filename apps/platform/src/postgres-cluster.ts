@@ -1,6 +1,6 @@
 // Making the cluster: initdb once, then the three roles and the database, at every start if they are missing.
 import { spawn } from "node:child_process";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import { Failure } from "./failure.ts";
@@ -21,17 +21,19 @@ export async function makeCluster(
     checkVersion(cluster);
     return cluster;
   }
-  // Without PG_VERSION an earlier initdb was interrupted; it left nothing that anybody has used.
-  rmSync(cluster, { recursive: true, force: true });
-  mkdirSync(cluster, { mode: 0o700 });
+  // Renamed when complete: an interrupted initdb leaves a draft that nobody has used.
+  const draft = `${cluster}.part`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { mode: 0o700 });
   const passwordFile = join(folder, "initdb.password");
   writeFileSync(passwordFile, access.passwords[superuser], { mode: 0o600 });
-  if (owner) for (const path of [cluster, passwordFile]) chownSync(path, owner.uid, owner.gid);
+  if (owner) for (const path of [draft, passwordFile]) chownSync(path, owner.uid, owner.gid);
   try {
-    await runInitdb(binaries, cluster, passwordFile, owner);
+    await runInitdb(binaries, draft, passwordFile, owner);
   } finally {
     rmSync(passwordFile, { force: true });
   }
+  renameSync(draft, cluster);
   return cluster;
 }
 

@@ -3,11 +3,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { asOwner, type Owner } from "./postgres-place.ts";
 
-/** Fast shutdown, immediate shutdown after 4 s, the hard way after 5 s. Resolves when the process is gone. */
-export async function signalPostmaster(pid: number, exited: Promise<void>): Promise<void> {
+/**
+ * Fast shutdown; when that takes longer than `withinMs` an immediate one, whose next start recovers, then the hard way.
+ * Resolves when the process is gone.
+ */
+export async function signalPostmaster(pid: number, exited: Promise<void>, withinMs: number): Promise<void> {
   const steps = [
-    { signal: "SIGINT", waitMs: 4000 },
-    { signal: "SIGQUIT", waitMs: 1000 },
+    { signal: "SIGINT", waitMs: withinMs },
+    { signal: "SIGQUIT", waitMs: 300 },
     { signal: "SIGKILL", waitMs: 1000 },
   ] as const;
   for (const { signal, waitMs } of steps) {

@@ -43,8 +43,8 @@ export type PostgresAddress = {
 export type RunningPostgres = PostgresAddress & {
   /** Resolves when the server process has ended, whoever ended it. */
   readonly exited: Promise<void>;
-  /** Fast shutdown; resolves when the process is gone, at most about 5 s later. */
-  stop(): Promise<void>;
+  /** Fast shutdown; resolves when the process is gone, soon after `withinMs` (4000) at the latest. */
+  stop(withinMs?: number): Promise<void>;
 };
 
 /**
@@ -72,8 +72,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   });
   const pid = child.pid;
   const watcher = pid === undefined ? null : stopWithParent(pid, cluster, place.owner);
-  const stop = async () => {
-    if (pid !== undefined) await signalPostmaster(pid, exited);
+  const stop = async (withinMs = 4000) => {
+    if (pid !== undefined) await signalPostmaster(pid, exited, withinMs);
     watcher?.kill("SIGKILL");
   };
   try {
@@ -182,7 +182,8 @@ function spawnPostmaster(
   const child = spawn(join(binaries, "bin", "postgres"), ["-D", cluster, ...flags], {
     ...asOwner(place.owner),
     cwd: "/",
-    env: { LC_ALL: "C", TZ: "UTC" },
+    // Nothing of ours: its user could read it. But a test run must recognize what it has started.
+    env: { LC_ALL: "C", TZ: "UTC", TEST_RUN_ID: process.env.TEST_RUN_ID },
     detached: true,
     stdio: ["ignore", logHandle, logHandle],
   });
