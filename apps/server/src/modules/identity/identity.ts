@@ -1,0 +1,60 @@
+/** The door of identity: tokens, sessions, and who is behind them. */
+import type { DeveloperScope } from "@modelfaucet/contract/scopes.ts";
+
+export { type BootstrapCredentials, type BootstrapKind, createBootstrapCredentials } from "./bootstrap.ts";
+export {
+  type DeveloperTokenItem,
+  insertDeveloperToken,
+  type LiveDeveloperToken,
+  listDeveloperTokens,
+  readDeveloperTokenItem,
+  revokeDeveloperToken,
+  revokeTokensOfDeveloper,
+} from "./developer-token-store.ts";
+export { createDeveloperTokens, type DeveloperTokens } from "./developer-tokens.ts";
+export { createMissLimiter, type MissLimiter } from "./miss-limiter.ts";
+export {
+  forbiddenOrigin,
+  mayUseFeature,
+  mayUseFrom,
+  narrowest,
+  narrowestModels,
+  narrowestUsd,
+  refuseSuspended,
+  scopesOfMode,
+  suspended,
+} from "./rules.ts";
+export { createSessionCache, type SessionCache } from "./session-cache.ts";
+export type { IdentityMode, SessionContext, SessionLookup } from "./session-context.ts";
+export {
+  findSession,
+  insertSession,
+  type LockedSession,
+  lockSession,
+  revokeSession,
+  revokeSessionsOfApp,
+  rotateSessionToken,
+  useUserTokenOnce,
+} from "./session-store.ts";
+export { hashExternalUserId, hashJti } from "./user-hash.ts";
+export {
+  invalidUserToken,
+  type UserTokenClaims,
+  type UserTokenIssuer,
+  type UserTokenReason,
+  verifyUserToken,
+} from "./user-token.ts";
+
+/** A caller with a developer token, or with the bootstrap credential for developers. */
+export type DeveloperCaller = {
+  /** The token's id; `bootstrap` for the credential from the environment. */
+  tokenId: string;
+  bootstrap: boolean;
+  /** `null` for the bootstrap credential alone, which acts for any developer. */
+  developerId: string | null;
+  scopes: ReadonlySet<DeveloperScope>;
+  /** The apps that the token is kept to; `null`: all of the developer's. */
+  publicAppIds: readonly string[] | null;
+  modelsAllowed: readonly string[] | null;
+  expiresAtMs: number | null;
+};

@@ -1,0 +1,151 @@
+import type { EffectivePolicy, EffectivePricing, effectiveManifest } from "@modelfaucet/contract/manifest.ts";
+import type { ChangeFeed } from "../../lib/change-feed.ts";
+import type { Database, Tx } from "../../lib/db.ts";
+import { type App, appOf, readAllowedOrigins } from "./app-store.ts";
+import { readFeaturesOfApp } from "./feature-store.ts";
+import { type OperatorSettings, readSettings } from "./settings-store.ts";
+
+/** Fills a manifest's defaults in; the contract's function, handed in by the wiring. */
+export type EffectiveManifest = typeof effectiveManifest;
+
+export type DirectoryFeature = {
+  readonly featureId: string;
+  readonly featureKey: string;
+  readonly displayName: string;
+  readonly version: number;
+  readonly status: "active" | "suspended";
+  readonly policy: EffectivePolicy;
+  readonly pricing: EffectivePricing;
+};
+
+/** An app with everything that it offers, by feature key, and its keys, sealed. */
+export type DirectoryApp = App & {
+  readonly features: ReadonlyMap<string, DirectoryFeature>;
+  readonly keys: { readonly identityKey: string | null; readonly userHashKey: string };
+};
+
+/** Apps, features and operator settings in memory, read again when the change feed names them. */
+export type Directory = {
+  app(appId: string): Promise<DirectoryApp | null>;
+  appByPublicId(publicAppId: string): Promise<DirectoryApp | null>;
+  settings(): Promise<OperatorSettings>;
+  /** True when some live app allows that origin: what a preflight, which names no app, is answered by. */
+  allowsOrigin(origin: string): Promise<boolean>;
+};
+
+const mostApps = 5_000;
+
+export function createDirectory(deps: {
+  database: Pick<Database, "read">;
+  feed: Pick<ChangeFeed, "on">;
+  effectiveManifest: EffectiveManifest;
+  maxApps?: number;
+}): Directory {
+  const maxApps = deps.maxApps ?? mostApps;
+  const apps = new Map<string, DirectoryApp>();
+  const idsByPublicId = new Map<string, string>();
+  // Reads on their way, by what they look for. A change drops them all: they may have seen the time before it.
+  const readings = new Map<string, Promise<unknown>>();
+  let settings: OperatorSettings | null = null;
+  let origins: Set<string> | null = null;
+
+  const forget = (appId: string): void => {
+    const app = apps.get(appId);
+    if (!app) return;
+    apps.delete(appId);
+    idsByPublicId.delete(app.publicAppId);
+  };
+  const remember = (app: DirectoryApp): void => {
+    forget(app.id);
+    while (apps.size >= maxApps) forget(apps.keys().next().value!);
+    apps.set(app.id, app);
+    idsByPublicId.set(app.publicAppId, app.id);
+  };
+  const once = <T>(key: string, read: (tx: Tx) => Promise<T>, keep: (value: T) => void): Promise<T> => {
+    const running = readings.get(key) as Promise<T> | undefined;
+    if (running) return running;
+    const reading: Promise<T> = deps.database
+      .read({ purpose: "cache" }, read)
+      .then((value) => {
+        if (readings.get(key) === reading) keep(value);
+        return value;
+      })
+      .finally(() => {
+        if (readings.get(key) === reading) readings.delete(key);
+      });
+    readings.set(key, reading);
+    return reading;
+  };
+  const readApp = (column: "id" | "public_app_id", value: string): Promise<DirectoryApp | null> =>
+    once(
+      `${column} ${value}`,
+      (tx) => readDirectoryApp(tx, column, value, deps.effectiveManifest),
+      (app) => app && remember(app),
+    );
+
+  deps.feed.on("app", (appId) => {
+    forget(appId);
+    origins = null;
+    readings.clear();
+  });
+  // `auto-text` stands in every effective policy.
+  deps.feed.on("settings", () => {
+    apps.clear();
+    idsByPublicId.clear();
+    settings = null;
+    readings.clear();
+  });
+
+  return {
+    app: async (appId) => apps.get(appId) ?? readApp("id", appId),
+    appByPublicId: async (publicAppId) => {
+      const appId = idsByPublicId.get(publicAppId);
+      return (appId && apps.get(appId)) || readApp("public_app_id", publicAppId);
+    },
+    settings: async () =>
+      settings ??
+      once("settings", readSettings, (read) => {
+        settings = read;
+      }),
+    allowsOrigin: async (origin) => {
+      const known =
+        origins ??
+        (await once(
+          "origins",
+          async (tx) => new Set(await readAllowedOrigins(tx)),
+          (read) => {
+            origins = read;
+          },
+        ));
+      return known.has(origin);
+    },
+  };
+}
+
+async function readDirectoryApp(
+  tx: Tx,
+  column: "id" | "public_app_id",
+  value: string,
+  effective: EffectiveManifest,
+): Promise<DirectoryApp | null> {
+  const [row] = await tx`
+    select a.*, d.name as developer_name, d.email as developer_email, d.status as developer_status, d.limits as developer_limits
+    from apps a join developers d on d.id = a.developer_id where a.${tx(column)} = ${value}`;
+  if (!row) return null;
+  const app = appOf(row);
+  const { autoText } = await readSettings(tx);
+  const defaults = { autoText, developerShareBps: app.defaultDeveloperShareBps };
+  const features = (await readFeaturesOfApp(tx, app.id)).map((feature) => ({
+    featureId: feature.id,
+    featureKey: feature.featureKey,
+    displayName: feature.displayName,
+    version: feature.version,
+    status: feature.status,
+    ...effective(feature.policy, feature.pricing, defaults),
+  }));
+  return {
+    ...app,
+    features: new Map(features.map((feature) => [feature.featureKey, feature])),
+    keys: { identityKey: row.identity_key, userHashKey: row.user_hash_key },
+  };
+}

@@ -1,0 +1,67 @@
+/** The door of tenancy: who exists (developers, apps, features, end users) and what operators allow them. */
+export {
+  type App,
+  type AppChange,
+  type AppFilter,
+  type AppScope,
+  insertApp,
+  listAppIds,
+  listApps,
+  lockApp,
+  readApp,
+  readAppKeys,
+  updateApp,
+} from "./app-store.ts";
+export {
+  type Developer,
+  insertDeveloper,
+  listDevelopers,
+  lockDeveloper,
+  readDeveloper,
+  readDeveloperByEmail,
+  readSoleDeveloper,
+  updateDeveloper,
+} from "./developer-store.ts";
+export {
+  createDirectory,
+  type Directory,
+  type DirectoryApp,
+  type DirectoryFeature,
+  type EffectiveManifest,
+} from "./directory.ts";
+export {
+  type EndUser,
+  ensureEndUser,
+  insertEndUser,
+  readEndUser,
+  readWalletState,
+  setOwn,
+  type WalletState,
+} from "./end-user-store.ts";
+export {
+  archiveFeature,
+  changeFeature,
+  type Feature,
+  type FeatureContent,
+  type FeatureVersion,
+  insertFeature,
+  listFeatures,
+  listFeatureVersions,
+  lockFeature,
+  readFeature,
+} from "./feature-store.ts";
+export {
+  featureNotFound,
+  type Issue,
+  invalidApp,
+  isOriginAllowedHere,
+  issuesOfPricing,
+  isUrlAllowedHere,
+  type Maxima,
+  maximaOf,
+  mergeLimits,
+  refuseIssues,
+  refuseOtherVersion,
+  type StoredLimits,
+} from "./rules.ts";
+export { addMissingSettings, type OperatorSettings, readSettings, writeSettings } from "./settings-store.ts";
