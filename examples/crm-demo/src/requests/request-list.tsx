@@ -1,0 +1,80 @@
+import { useQuery } from "@tanstack/react-query";
+import { faucet } from "../faucet.ts";
+import { showUsd } from "../money/amount.ts";
+import { Skeleton } from "../page/skeleton.tsx";
+import { ReceiptLink } from "../receipt/receipt-link.tsx";
+import { useStore } from "../store.ts";
+import { walletView } from "../wallet/follow-wallet.ts";
+import { isOpen, type LoggedRequest, mergeHistory, type RequestState, requestLog } from "./request-log.ts";
+
+/** Every request of this user, newest first, as it is held, runs and is settled or refused. */
+export function RequestList() {
+  const own = useStore(requestLog);
+  const balance = useStore(walletView).wallet?.balance_usd;
+  const busy = own.some(isOpen);
+  // A balance that moves while this page sends nothing was moved by another program of the same user.
+  const history = useQuery({
+    queryKey: ["usage", busy ? "busy" : balance],
+    queryFn: ({ signal }) => faucet.usage({ limit: 20, signal }),
+    placeholderData: (last) => last,
+    enabled: !busy && balance !== undefined,
+  });
+  const rows = mergeHistory(own, history.data?.items ?? []);
+  return (
+    <section className="requests" aria-labelledby="requests-title">
+      <h2 id="requests-title">Requests</h2>
+      {rows.length > 0 ? (
+        <ul>
+          {rows.map((row) => (
+            <RequestRow key={row.requestId ?? row.key} row={row} />
+          ))}
+        </ul>
+      ) : history.isPending && balance !== undefined ? (
+        <Skeleton rows={4} />
+      ) : (
+        <p className="empty">
+          Nothing asked yet. Suggest a reply, and it shows here: first what is held for it, then what it took.
+        </p>
+      )}
+    </section>
+  );
+}
+
+const chips: Record<RequestState, [word: string, look: string]> = {
+  asking: ["Asking", ""],
+  held: ["Held", "live"],
+  running: ["Running", "live"],
+  settled: ["Settled", "good"],
+  stopped: ["Stopped", "warn"],
+  refused: ["Refused", "bad"],
+  failed: ["Free", ""],
+};
+
+function RequestRow({ row }: { row: LoggedRequest }) {
+  const [word, look] = chips[row.state];
+  return (
+    <li className="request" data-state={row.state}>
+      <span className={`chip ${look}`}>{word}</span>
+      <span className="muted what" title={row.requestId}>
+        {row.label}
+        {row.note ? ` · ${row.note}` : ""}
+      </span>
+      <span className="num">
+        <RowAmount row={row} />
+      </span>
+    </li>
+  );
+}
+
+function RowAmount({ row }: { row: LoggedRequest }) {
+  if (row.amountUsd === undefined) return <span className="faint">…</span>;
+  if (isOpen(row)) return <>held {showUsd(row.amountUsd)}</>;
+  const amount = showUsd(row.amountUsd);
+  if (!row.receiptId) return <span className="faint">{amount}</span>;
+  return (
+    <ReceiptLink receiptId={row.receiptId}>
+      <span className="visually-hidden">Receipt of </span>
+      {amount}
+    </ReceiptLink>
+  );
+}

@@ -1,0 +1,7 @@
+/// <reference types="vite/client" />
+
+interface ImportMetaEnv {
+  readonly VITE_MODELFAUCET_API_BASE_URL?: string;
+  readonly VITE_MODELFAUCET_GATEWAY_BASE_URL?: string;
+  readonly VITE_MODELFAUCET_PUBLIC_APP_ID?: string;
+}
