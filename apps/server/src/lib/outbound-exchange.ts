@@ -185,7 +185,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundBody {
       return new OutboundError("connect", "no connection to the upstream", { cause });
     }
     if (this.#hasHead) return new OutboundError("truncated", "the upstream's answer broke off", { cause });
-    if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
+    if (cause.name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
       return new OutboundError("malformed", "the upstream's answer is not HTTP that can be read", { cause });
     }
     return new OutboundError("connect", "the upstream closed the connection without an answer", { cause });
