@@ -76,7 +76,7 @@ describe("identity modes", () => {
     const sign = (claims: Record<string, unknown>, secret = identitySecret) =>
       signUserToken(secret, { sub: "u", aud: "app_signed", ...claims });
     const now = Math.floor(Date.now() / 1000);
-    const cases: [string, Partial<OpenSessionInput>][] = [
+    const cases: [string, Omit<Partial<OpenSessionInput>, "requestOrigin" | "publicAppId">][] = [
       ["missing", { externalUserId: "u" }],
       ["signature", { userToken: await sign({}, newToken("mf_idsec_")) }],
       ["audience", { userToken: await sign({ aud: "app_race" }) }],
@@ -354,7 +354,7 @@ describe("tokens that are guessed", () => {
 });
 
 function open(
-  input: Omit<OpenSessionInput, "requestOrigin"> & { requestOrigin?: string },
+  input: Omit<OpenSessionInput, "requestOrigin"> & { requestOrigin?: string | undefined },
   caller: typeof bootstrapCaller | null = null,
 ) {
   return openSession(bed.deps, caller, { requestOrigin: undefined, ...input });

@@ -20,6 +20,7 @@ export {
   narrowest,
   narrowestModels,
   narrowestUsd,
+  refuseForeignOrigin,
   refuseSuspended,
   scopesOfMode,
   suspended,

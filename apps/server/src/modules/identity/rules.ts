@@ -62,6 +62,17 @@ export function mayUseFrom(
   );
 }
 
+/** `origin` is the request's header. @throws ApiError forbidden with `details.reason: "origin"` */
+export function refuseForeignOrigin(
+  session: Pick<SessionContext, "origin" | "origins" | "allowedOrigins">,
+  origin: string | undefined,
+): void {
+  if (mayUseFrom(session, origin)) return;
+  throw new ApiError("forbidden", "This session may not be used from this origin; open one there.", {
+    details: { reason: "origin" },
+  });
+}
+
 /** @throws ApiError invalid_app, suspended or forbidden when something above the session is switched off */
 export function refuseSuspended(
   state: Pick<SessionContext, "appStatus" | "developerStatus" | "endUserStatus">,
