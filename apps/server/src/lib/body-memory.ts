@@ -117,11 +117,17 @@ function collect(
       if (refusal) stop(refusal);
       else chunks.push(chunk);
     });
-    source.once("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+    let ended = false;
+    source.once("end", () => {
+      ended = true;
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+    });
     source.once("error", () =>
       stop(source === request ? clientLeft() : malformed("The body does not decode.")),
     );
-    source.once("close", () => reject(clientLeft()));
+    source.once("close", () => {
+      if (!ended) reject(clientLeft());
+    });
   });
 }
 

@@ -19,6 +19,8 @@ declare module "fastify" {
   }
 }
 
+export { bearerToken, clientRequestId } from "./http-headers.ts";
+
 export type ServiceName = "@modelfaucet/api" | "@modelfaucet/gateway" | "@modelfaucet/worker";
 
 export type HttpServerOptions = {
