@@ -66,6 +66,8 @@ export type StubBehaviour = {
   noDone?: boolean;
   /** Sent behind `[DONE]`. */
   afterDone?: string;
+  /** The connection stays open for so long behind the last byte. */
+  lingerMs?: number;
   /** `accept`: never answers; `headers`: sends its headers and never a body. */
   hang?: "accept" | "headers";
   /** Pieces without end. */

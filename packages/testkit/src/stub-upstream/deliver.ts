@@ -90,6 +90,7 @@ async function sendPaced(delivery: Delivery, steps: StubStep[]): Promise<void> {
     return;
   }
   if (behaviour.closeAfter === undefined) response.write(ending(behaviour));
+  await pause(delivery, behaviour.lingerMs ?? 0);
   response.end();
 }
 

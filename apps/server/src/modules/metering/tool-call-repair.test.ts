@@ -124,6 +124,11 @@ describe("repairToolCalls", () => {
     ]);
   });
 
+  it("tells calls of one index apart by their ids, without arguments too", () => {
+    const chunks = ["a", "b"].map((id) => piece({ index: 0, id, function: { name: "f", arguments: "" } }));
+    expect(assembled(repaired(chunks)).map((call) => call.id)).toEqual(["a", "b"]);
+  });
+
   it("sends the name first even where upstream sends it late", () => {
     const chunks = [
       piece({ index: 0, id: "x", function: { arguments: '{"a"' } }),

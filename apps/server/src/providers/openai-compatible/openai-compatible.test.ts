@@ -155,7 +155,7 @@ describe("an answer in one piece", () => {
   it("is refused above the limit, compressed or not", async () => {
     stub.script("*", { tokens: ["x".repeat(2_000_000)] });
     expect((await failureOf(whole())).kind).toBe("too_large");
-    stub.script("*", { tokens: ["x".repeat(200_000_000)], encoding: "br" });
+    stub.script("*", { tokens: ["x".repeat(20_000_000)], encoding: "gzip" });
     expect((await failureOf(whole())).kind).toBe("too_large");
   });
 
@@ -350,6 +350,12 @@ describe("a streamed answer", () => {
   it("ignores what follows [DONE]", async () => {
     stub.script("*", { afterDone: 'data: {"choices":[{"delta":{"content":"more"}}]}\n\ndata: junk\n\n' });
     expect(await read(await stream())).toMatchObject({ text: words, isDone: true, failure: null });
+  });
+
+  it("does not keep the connection of an upstream that stays silent behind [DONE]", async () => {
+    stub.script("*", { lingerMs: 4000 });
+    expect(await read(await stream())).toMatchObject({ isDone: true });
+    await expect.poll(() => stub.stats.cancelled, { timeout: 2000 }).toBe(1);
   });
 
   it("is one chunk and done when upstream answers a stream with plain JSON", async () => {
