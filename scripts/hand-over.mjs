@@ -9,15 +9,21 @@ const followParent = new URL("./follow-parent.mjs", import.meta.url).href;
 /** Runs `entry` with `args`; never returns. @throws {Error} one sentence when there is no Node for it. */
 export async function handOver(entry, args, { onInstall } = {}) {
   const node = await nodeForTypeScript({ onInstall });
-  const child = spawn(node, ["--disable-warning=ExperimentalWarning", "--import", followParent, entry, ...args], {
-    stdio: "inherit",
-    // A session of its own: Ctrl-C reaches the whole foreground group, and a server takes its second signal as "at once".
-    detached: true,
-    env: { ...process.env, MODELFAUCET_PARENT_PID: String(process.pid) },
-  });
+  const child = spawn(
+    node,
+    ["--disable-warning=ExperimentalWarning", "--import", followParent, entry, ...args],
+    {
+      stdio: "inherit",
+      // A session of its own: Ctrl-C reaches the whole foreground group, and a server takes its second signal as "at once".
+      detached: true,
+      env: { ...process.env, MODELFAUCET_PARENT_PID: String(process.pid) },
+    },
+  );
   forwardSignals(child);
   endWithPackageManager(child);
-  child.on("error", (error) => fail(new Error(`Node could not be started (${error.message}): install Node 24 or newer.`)));
+  child.on("error", (error) =>
+    fail(new Error(`Node could not be started (${error.message}): install Node 24 or newer.`)),
+  );
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : (code ?? 1)));
 }
 

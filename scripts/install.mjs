@@ -17,7 +17,11 @@ export async function installWorkspace({ onInstall = () => {} } = {}) {
   onInstall();
   const { code, output } = await runPnpm();
   if (code !== 0) {
-    const why = output.split("\n").find((line) => /ERR_|ENO|EAI|error/i.test(line))?.trim() ?? `exit code ${code}`;
+    const why =
+      output
+        .split("\n")
+        .find((line) => /ERR_|ENO|EAI|error/i.test(line))
+        ?.trim() ?? `exit code ${code}`;
     throw new Error(
       `The packages could not be installed (${why}): check the connection to the npm registry and the free space, then try again.`,
     );

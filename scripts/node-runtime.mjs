@@ -24,7 +24,8 @@ const platformPackages = {
 export async function nodeForTypeScript({ onInstall = () => {} } = {}) {
   if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
   const packageName = platformPackages[platform];
-  if (!packageName) throw new Error(`There is no pinned Node for ${platform}: install Node 24 or newer and try again.`);
+  if (!packageName)
+    throw new Error(`There is no pinned Node for ${platform}: install Node 24 or newer and try again.`);
   const pinnedNode = join(runtimeFolder, "node_modules", packageName, "bin", "node");
   if (existsSync(pinnedNode)) return pinnedNode;
   onInstall();
@@ -33,13 +34,16 @@ export async function nodeForTypeScript({ onInstall = () => {} } = {}) {
     await cp(join(root, "scripts", "node-runtime", file), join(runtimeFolder, file));
   }
   try {
-    await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: runtimeFolder });
+    await promisify(execFile)("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+      cwd: runtimeFolder,
+    });
   } catch (error) {
     const why = /npm (?:error|ERR!) code (\S+)/.exec(String(error.stderr))?.[1] ?? error.code ?? "npm failed";
     throw new Error(
       `The pinned Node could not be installed (${why}): check the connection to the npm registry, or install Node 24 or newer, and try again.`,
     );
   }
-  if (!existsSync(pinnedNode)) throw new Error(`The npm registry has no Node for ${platform}: install Node 24 or newer.`);
+  if (!existsSync(pinnedNode))
+    throw new Error(`The npm registry has no Node for ${platform}: install Node 24 or newer.`);
   return pinnedNode;
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { cloneRoot } from "./data-folder.ts";
@@ -11,7 +11,7 @@ import { Failure, sentenceOf } from "./failure.ts";
 export type Program = {
   /** How it is named to people. */
   readonly name: string;
-  /** A script, from the clone's root. */
+  /** A script: absolute, or from the clone's root. */
   readonly entry: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -106,7 +106,7 @@ function nodeArguments(program: Program): string[] {
     "--disable-warning=ExperimentalWarning",
     "--import",
     followParent,
-    join(cloneRoot, program.entry),
+    resolve(cloneRoot, program.entry),
     ...program.args,
   ];
 }
@@ -142,10 +142,10 @@ function keepLastWords(child: ChildProcess, program: Program, log: number | null
 }
 
 function exitOf(child: ChildProcess): Promise<number> {
-  return new Promise((resolve) => {
-    child.on("error", () => resolve(1));
+  return new Promise((settle) => {
+    child.on("error", () => settle(1));
     // `close` comes after the last of standard error has been read.
-    child.on("close", (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+    child.on("close", (code, signal) => settle(signal ? 128 + constants.signals[signal] : (code ?? 1)));
   });
 }
 

@@ -64,7 +64,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   if (isNew) log("making the database cluster");
   const cluster = await makeCluster(place.folder, binaries, place.owner, access);
 
-  const logFile = join(dataDir, "logs", "postgres.log");
+  const logFile = prepareLog(dataDir);
+  const logStart = statSync(logFile).size;
   const child = spawnPostmaster(binaries, cluster, place, logFile, serverSettings(access.port, durable));
   const exited = new Promise<void>((resolve) => {
     child.on("exit", () => resolve());
@@ -77,7 +78,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     watcher?.kill("SIGKILL");
   };
   try {
-    await untilReady(child, exited, cluster, logFile, log);
+    await untilReady(child, exited, cluster, { logFile, logStart }, log);
     await makeRolesAndDatabase(access);
   } catch (error) {
     await stop();
@@ -147,6 +148,14 @@ async function chooseAccess(options: PostgresOptions, place: ClusterPlace): Prom
   return access;
 }
 
+function prepareLog(dataDir: string): string {
+  const path = join(dataDir, "logs", "postgres.log");
+  mkdirSync(join(dataDir, "logs"), { recursive: true });
+  if (existsSync(path) && statSync(path).size > 10_000_000) renameSync(path, `${path}.old`);
+  closeSync(openSync(path, "a", 0o600));
+  return path;
+}
+
 function serverSettings(port: number, durable: boolean): Record<string, string> {
   return {
     listen_addresses: "127.0.0.1",
@@ -174,8 +183,6 @@ function spawnPostmaster(
   logFile: string,
   settings: Record<string, string>,
 ): ChildProcess {
-  mkdirSync(join(logFile, ".."), { recursive: true });
-  if (existsSync(logFile) && statSync(logFile).size > 10_000_000) renameSync(logFile, `${logFile}.old`);
   const logHandle = openSync(logFile, "a", 0o600);
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   // Its own session: Ctrl-C at the terminal must reach the servers first, the database last.
@@ -196,7 +203,7 @@ async function untilReady(
   child: ChildProcess,
   exited: Promise<void>,
   cluster: string,
-  logFile: string,
+  { logFile, logStart }: { logFile: string; logStart: number },
   log: (step: string) => void,
 ): Promise<void> {
   let ended = false;
@@ -206,7 +213,7 @@ async function untilReady(
   const startedAt = Date.now();
   let told = false;
   while (Date.now() - startedAt < 120_000) {
-    if (ended) throw new Failure(failedStart(logFile));
+    if (ended) throw new Failure(failedStart(logFile, logStart));
     const state = readPostmasterFile(cluster);
     if (state?.ready && state.pid === child.pid) return;
     if (!told && Date.now() - startedAt > 3000) {
@@ -218,10 +225,11 @@ async function untilReady(
   throw new Failure(`PostgreSQL is not ready after 120 s: see ${logFile}, then start again.`);
 }
 
-function failedStart(logFile: string): string {
-  const lines = existsSync(logFile) ? readFileSync(logFile, "utf8").split("\n") : [];
-  const fatal = lines.findLast((line) => /\b(FATAL|PANIC):/.test(line))?.replace(/^.*?(FATAL|PANIC): */, "");
-  return `PostgreSQL did not start${fatal ? ` (${fatal})` : ""}: read ${logFile}, remove the cause and start again, or run \`npm start -- --fresh\` to begin with empty data.`;
+function failedStart(logFile: string, logStart: number): string {
+  const lines = readFileSync(logFile).subarray(logStart).toString("utf8").split("\n");
+  const saying = /(?:\b(?:FATAL|PANIC): |^postgres: )\s*(.+)$/;
+  const why = lines.map((line) => saying.exec(line)?.[1]).findLast(Boolean);
+  return `PostgreSQL did not start${why ? ` (${why})` : ""}: read ${logFile}, remove the cause and start again, or run \`npm start -- --fresh\` to begin with empty data.`;
 }
 
 type PostmasterFile = { readonly pid: number; readonly port: number; readonly ready: boolean };
