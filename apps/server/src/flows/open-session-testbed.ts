@@ -7,13 +7,14 @@ import { createChangeFeed } from "../lib/change-feed.ts";
 import { openDatabase } from "../lib/db.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import { createSecretBox } from "../lib/secret-box.ts";
+import { createBooks, readEpoch } from "../modules/books/books.ts";
 import {
   createDeveloperTokens,
   createMissLimiter,
   createSessionCache,
   type DeveloperCaller,
 } from "../modules/identity/identity.ts";
-import { createDirectory } from "../modules/tenancy/tenancy.ts";
+import { createAppOrigins, createDirectory } from "../modules/tenancy/tenancy.ts";
 import { createApp } from "./apps.ts";
 import { createDeveloper } from "./developers.ts";
 import { createFeature } from "./features.ts";
@@ -57,6 +58,16 @@ export async function openTestbed(server: PostgresServer) {
   const sessions = createSessionCache({ database, feed, misses });
   const directory = createDirectory({ database, feed, effectiveManifest });
   await feed.start();
+  const origins = await createAppOrigins({ database, feed });
+  const books = createBooks({
+    database,
+    maxBatch: 64,
+    maxQueued: 1_000,
+    statementTimeoutMs: 10_000,
+    context: { epoch: await readEpoch(database), instanceId: uuidV7(), holdTtlSeconds: 30 },
+    onBatch: () => {},
+    onError: (error) => console.error(error),
+  });
   const deps = {
     database,
     feed,
@@ -73,9 +84,12 @@ export async function openTestbed(server: PostgresServer) {
   return {
     ...deps,
     deps,
+    origins,
+    books,
     developerTokens: createDeveloperTokens({ database, misses }),
     cloned,
     close: async () => {
+      await books.stop();
       await feed.stop();
       await database.close();
       await cloned.drop();

@@ -135,6 +135,17 @@ export async function updateApp(
   }
 }
 
+/** Sets the origins of an app that nobody has changed since it was made. True when they were others. */
+export async function replaceUntouchedOrigins(
+  tx: Tx,
+  id: string,
+  origins: readonly string[],
+): Promise<boolean> {
+  const rows = await tx`update apps set allowed_origins = ${[...origins]}
+    where id = ${id} and version = 1 and updated_at = created_at and allowed_origins <> ${[...origins]}::text[] returning id`;
+  return rows.length > 0;
+}
+
 export type AppKeys = { identityKey: string | null; userHashKey: string };
 
 /** The sealed keys of an app; nothing else reads them. */

@@ -1,7 +1,7 @@
 import type { EffectivePolicy, EffectivePricing, effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import type { Database, Tx } from "../../lib/db.ts";
-import { type App, appOf, readAllowedOrigins } from "./app-store.ts";
+import { type App, appOf } from "./app-store.ts";
 import { readFeaturesOfApp } from "./feature-store.ts";
 import { type OperatorSettings, readSettings } from "./settings-store.ts";
 
@@ -29,8 +29,6 @@ export type Directory = {
   app(appId: string): Promise<DirectoryApp | null>;
   appByPublicId(publicAppId: string): Promise<DirectoryApp | null>;
   settings(): Promise<OperatorSettings>;
-  /** True when some live app allows that origin: what a preflight, which names no app, is answered by. */
-  allowsOrigin(origin: string): Promise<boolean>;
 };
 
 const mostApps = 5_000;
@@ -47,7 +45,6 @@ export function createDirectory(deps: {
   // Reads on their way, by what they look for. A change drops them all: they may have seen the time before it.
   const readings = new Map<string, Promise<unknown>>();
   let settings: OperatorSettings | null = null;
-  let origins: Set<string> | null = null;
 
   const forget = (appId: string): void => {
     const app = apps.get(appId);
@@ -60,6 +57,14 @@ export function createDirectory(deps: {
     while (apps.size >= maxApps) forget(apps.keys().next().value!);
     apps.set(app.id, app);
     idsByPublicId.set(app.publicAppId, app.id);
+  };
+  const known = (appId: string | undefined): DirectoryApp | undefined => {
+    const app = appId === undefined ? undefined : apps.get(appId);
+    if (!app) return undefined;
+    // To the end: the app that was asked for least lately goes first.
+    apps.delete(app.id);
+    apps.set(app.id, app);
+    return app;
   };
   const once = <T>(key: string, read: (tx: Tx) => Promise<T>, keep: (value: T) => void): Promise<T> => {
     const running = readings.get(key) as Promise<T> | undefined;
@@ -85,7 +90,6 @@ export function createDirectory(deps: {
 
   deps.feed.on("app", (appId) => {
     forget(appId);
-    origins = null;
     readings.clear();
   });
   // `auto-text` stands in every effective policy.
@@ -97,28 +101,14 @@ export function createDirectory(deps: {
   });
 
   return {
-    app: async (appId) => apps.get(appId) ?? readApp("id", appId),
-    appByPublicId: async (publicAppId) => {
-      const appId = idsByPublicId.get(publicAppId);
-      return (appId && apps.get(appId)) || readApp("public_app_id", publicAppId);
-    },
+    app: async (appId) => known(appId) ?? readApp("id", appId),
+    appByPublicId: async (publicAppId) =>
+      known(idsByPublicId.get(publicAppId)) ?? readApp("public_app_id", publicAppId),
     settings: async () =>
       settings ??
       once("settings", readSettings, (read) => {
         settings = read;
       }),
-    allowsOrigin: async (origin) => {
-      const known =
-        origins ??
-        (await once(
-          "origins",
-          async (tx) => new Set(await readAllowedOrigins(tx)),
-          (read) => {
-            origins = read;
-          },
-        ));
-      return known.has(origin);
-    },
   };
 }
 

@@ -58,6 +58,16 @@ export async function readEndUser(tx: Tx, appId: string, id: string): Promise<En
   return row ? endUserOf(row) : null;
 }
 
+export async function readEndUserByHash(
+  tx: Tx,
+  appId: string,
+  externalUserHash: string,
+): Promise<EndUser | null> {
+  const [row] =
+    await tx`select * from end_users where app_id = ${appId} and external_user_hash = ${externalUserHash}`;
+  return row ? endUserOf(row) : null;
+}
+
 export async function setOwn(tx: Tx, appId: string, id: string, own: boolean): Promise<void> {
   await tx`update end_users set own = ${own} where app_id = ${appId} and id = ${id}`;
 }

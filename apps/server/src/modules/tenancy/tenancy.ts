@@ -1,4 +1,5 @@
 /** The door of tenancy: who exists (developers, apps, features, end users) and what operators allow them. */
+export { type AppOrigins, createAppOrigins } from "./app-origins.ts";
 export {
   type App,
   type AppChange,
@@ -10,6 +11,7 @@ export {
   lockApp,
   readApp,
   readAppKeys,
+  replaceUntouchedOrigins,
   updateApp,
 } from "./app-store.ts";
 export {
@@ -34,6 +36,7 @@ export {
   ensureEndUser,
   insertEndUser,
   readEndUser,
+  readEndUserByHash,
   readWalletState,
   setOwn,
   type WalletState,

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { runSeed } from "../commands/seed.ts";
+import { updateApp } from "./apps.ts";
+import { openSession } from "./open-session.ts";
+import { bootstrapCaller, openTestbed, type Testbed, testActor } from "./open-session-testbed.ts";
+import { type SeedDeps, seed } from "./seed.ts";
+
+let bed: Testbed;
+beforeAll(async () => {
+  bed = await openTestbed(inject("postgres"));
+});
+afterAll(() => bed.close());
+
+describe("the seed", () => {
+  it("makes each row once, also when two run at once", async () => {
+    const [first, second] = await Promise.all([
+      seed(seedDeps(), { demo: true }),
+      seed(seedDeps(), { demo: true }),
+    ]);
+    const made = [...first, ...second].filter((row) => row.created).map((row) => row.what);
+    expect(new Set(made).size).toBe(made.length);
+    expect(made).toContain("app app_pub_demo");
+    expect(made).toContain("session of isolation-user");
+    expect(first.map((row) => row.what)).toEqual(second.map((row) => row.what));
+    const again = await seed(seedDeps(), { demo: true });
+    expect(again.filter((row) => row.created)).toEqual([]);
+  });
+
+  it("credits each opening balance by one transfer of the fund test", async () => {
+    const rows = await bed.database.read(
+      { purpose: "operator" },
+      (tx) => tx`select t.source_id, t.amount_usd, t.fund, t.reason, a.balance_usd from transfers t
+        join accounts a on a.app_id = t.app_id and a.owner_id = t.to_id and a.fund = t.fund
+        where t.kind = 'seed' order by t.source_id`,
+    );
+    const credit = { fund: "test", reason: "seed_opening_balance" };
+    expect([...rows]).toEqual([
+      { source_id: "crm-demo", amount_usd: "10.00000000", balance_usd: "10.00000000", ...credit },
+      { source_id: "isolation", amount_usd: "1.00000000", balance_usd: "1.00000000", ...credit },
+    ]);
+  });
+
+  it("makes a demo app that a page on its port can use", async () => {
+    const session = await openSession(bed.deps, null, {
+      publicAppId: "app_pub_demo",
+      externalUserId: "crm-demo-user",
+      requestOrigin: "http://127.0.0.1:5174",
+    });
+    expect(session.walletBalanceUsd).toBe(1_000_000_000n);
+    expect(session.mode).toMatchObject({ mode: "platform", available: true });
+    expect(session.features).toMatchObject([
+      {
+        featureKey: "customer_reply",
+        displayName: "客户回复生成",
+        models: ["simulated/sim-small", "simulated/sim-large"],
+      },
+    ]);
+  });
+
+  it("follows a port that moved until somebody edits, and undoes no edit", async () => {
+    const moved = seedDeps({ crmDemo: 6174, simulatedProvider: 6010 });
+    await seed(moved, { demo: true });
+    expect(await facts()).toEqual({
+      origins: ["http://127.0.0.1:6174", "http://localhost:6174"],
+      provider: "http://127.0.0.1:6010/v1",
+    });
+    await updateApp(bed.deps, bootstrapCaller, testActor, {
+      publicAppId: "app_pub_demo",
+      change: { allowedOrigins: ["https://kept.example.com"], name: "Edited" },
+    });
+    await seed(seedDeps(), { demo: true });
+    expect((await facts()).origins).toEqual(["https://kept.example.com"]);
+  });
+
+  it("leaves nothing of the isolation tenant usable", async () => {
+    const rows = await bed.database.read(
+      { purpose: "operator" },
+      (tx) => tx`select s.revoked_at is not null and t.revoked_at is not null as dead from apps a
+        join virtual_sessions s on s.app_id = a.id join developer_api_tokens t on t.developer_id = a.developer_id
+        where a.public_app_id = 'app_pub_isolation'`,
+    );
+    expect([...rows]).toEqual([{ dead: true }]);
+  });
+
+  it("refuses flags that it does not know", async () => {
+    expect(await runSeed(seedDeps(), ["--wrong"])).toBe(2);
+    expect(await runSeed(seedDeps(), ["--demo", "--no-demo"])).toBe(2);
+  });
+});
+
+function seedDeps(ports = { crmDemo: 5174, simulatedProvider: 4010 }): SeedDeps {
+  return {
+    database: bed.database,
+    directDatabase: bed.database,
+    secretBox: bed.secretBox,
+    production: false,
+    sessionTtlSeconds: 3600,
+    ports,
+    autoText: [
+      { provider: "simulated", model: "sim-small" },
+      { provider: "simulated", model: "sim-large" },
+    ],
+    seedPrices: async () => ({ version: 1, created: false }),
+    creditOpeningBalance: async ({ walletId, ...credit }) => {
+      const moved = await bed.books.move({
+        ...credit,
+        kind: "seed",
+        endUserId: walletId,
+        direction: "credit",
+        fund: "test",
+        counterparty: { scope: "external", id: "00000000-0000-0000-0000-000000000011" },
+        reason: "seed_opening_balance",
+        adjustment: null,
+        audit: null,
+      });
+      return { created: moved.outcome === "moved" && !moved.repeated };
+    },
+  };
+}
+
+async function facts() {
+  const [row] = await bed.database.read(
+    { purpose: "operator" },
+    (tx) => tx`select a.allowed_origins as origins, p.base_url as provider from apps a, providers p
+      where a.public_app_id = 'app_pub_demo' and p.name = 'simulated'`,
+  );
+  return { ...row };
+}
