@@ -1,22 +1,25 @@
-import { faucet, featureKey } from "../faucet.ts";
-import { toExact, toUnits } from "../money/amount.ts";
+import type { FaucetWallet } from "@modelfaucet/sdk";
+import { featureKey } from "../faucet.ts";
+import { toUnits } from "../money/amount.ts";
 import { runRequest } from "../requests/run-request.ts";
 import { createStore } from "../store.ts";
-import { walletView } from "../wallet/follow-wallet.ts";
+import { readWalletNow, walletView } from "../wallet/follow-wallet.ts";
 import type { OverspendPlan } from "./plan.ts";
 
 export type OverspendReport = {
   plan: OverspendPlan;
   admitted: number;
   /** Why the others were refused, each reason with its number. */
-  refusals: { note: string; count: number }[];
+  refusals: readonly { note: string; count: number }[];
   failed: number;
-  chargedUsd: string;
-  /** The lowest balance less holds of all samples, as a decimal string; negative if it ever was. */
-  lowestUsd: string;
+  /** In 1e-8 USD. */
+  charged: bigint;
+  /** The lowest balance less holds of all samples, in 1e-8 USD; negative if it ever was. */
+  lowest: bigint;
   samples: number;
 };
 
+/** The report is filled in while the run goes on, and stays after it. */
 export const overspend = createStore<{ running: boolean; report: OverspendReport | null }>({
   running: false,
   report: null,
@@ -28,69 +31,84 @@ const answerMs = 3_000;
 const answerTokens = 24;
 
 /** Sends all requests of the plan in the same moment and watches the wallet until the last one has ended. */
-export async function runOverspend(plan: OverspendPlan, simulated: boolean): Promise<void> {
+export async function runOverspend(
+  plan: OverspendPlan,
+  wallet: FaucetWallet,
+  simulated: boolean,
+): Promise<void> {
   if (overspend.get().running) return;
-  overspend.set((state) => ({ ...state, running: true }));
-  const watch = watchLowest();
-  const outcomes = await Promise.all(
-    Array.from({ length: plan.requests }, (_, index) =>
-      runRequest(`Try ${index + 1} of ${plan.requests}`, {
-        feature: featureKey,
-        model: plan.model,
-        input: overspendPrompt,
-        maxOutputTokens: plan.maxOutputTokens,
-        body: {
-          n: plan.choices,
-          ...(simulated ? { simulate: { duration_ms: answerMs, output_tokens: answerTokens } } : {}),
-        },
-      }),
-    ),
-  );
-  const { lowest, samples } = await watch.end();
-  const settled = outcomes.filter((outcome) => outcome.kind === "settled");
-  const notes = outcomes.flatMap((outcome) => (outcome.kind === "refused" ? [outcome.note] : []));
-  const charged = settled.reduce((sum, { result }) => sum + toUnits(result.modelfaucet.charge_usd), 0n);
-  overspend.set(() => ({
-    running: false,
-    report: {
-      plan,
-      admitted: settled.length,
-      refusals: [...new Set(notes)].map((note) => ({
-        note,
-        count: notes.filter((other) => other === note).length,
-      })),
-      failed: outcomes.filter((outcome) => outcome.kind === "failed" || outcome.kind === "stopped").length,
-      chargedUsd: toExact(charged),
-      lowestUsd: toExact(lowest),
-      samples,
-    },
-  }));
+  const nothing = { admitted: 0, refusals: [], failed: 0, charged: 0n, samples: 1 };
+  overspend.set(() => ({ running: true, report: { plan, ...nothing, lowest: leftOf(wallet) } }));
+  const stopWatching = watchWallet();
+  await Promise.all(Array.from({ length: plan.requests }, (_, index) => runOne(plan, index, simulated)));
+  stopWatching();
+  const last = await readWalletNow().catch(() => null);
+  if (last) addSample(last);
+  overspend.set((state) => ({ ...state, running: false }));
 }
 
-/** Balance less holds is computed here from each sample: `available_usd` is cut at 0 and could not tell. */
-function watchLowest() {
-  const first = walletView.get().wallet;
-  let lowest = first ? toUnits(first.balance_usd) - toUnits(first.held_usd) : null;
-  let samples = first ? 1 : 0;
-  const sample = (balanceUsd: string, heldUsd: string) => {
-    const left = toUnits(balanceUsd) - toUnits(heldUsd);
-    if (lowest === null || left < lowest) lowest = left;
-    samples += 1;
-  };
-  let last = first;
-  const stop = walletView.subscribe(() => {
-    const { wallet } = walletView.get();
-    if (!wallet || wallet === last) return;
-    last = wallet;
-    sample(wallet.balance_usd, wallet.held_usd);
-  });
-  return {
-    async end() {
-      stop();
-      const wallet = await faucet.wallet();
-      sample(wallet.balance_usd, wallet.held_usd);
-      walletView.set(() => ({ wallet, error: null, readAtMs: Date.now() }));
-      return { lowest: lowest ?? 0n, samples };
+async function runOne(plan: OverspendPlan, index: number, simulated: boolean): Promise<void> {
+  const outcome = await runRequest(
+    `Try ${index + 1} of ${plan.requests}`,
+    {
+      feature: featureKey,
+      model: plan.model,
+      input: overspendPrompt,
+      maxOutputTokens: plan.maxOutputTokens,
+      body: {
+        n: plan.choices,
+        ...(simulated ? { simulate: { duration_ms: answerMs, output_tokens: answerTokens } } : {}),
+      },
     },
-  };
+    { onHold: () => changeReport(({ admitted }) => ({ admitted: admitted + 1 })) },
+  );
+  switch (outcome.kind) {
+    case "settled": {
+      const charge = toUnits(outcome.result.modelfaucet.charge_usd);
+      changeReport(({ charged }) => ({ charged: charged + charge }));
+      return;
+    }
+    case "refused":
+      changeReport(({ refusals }) => ({ refusals: countOne(refusals, outcome.note) }));
+      return;
+    default:
+      changeReport(({ failed }) => ({ failed: failed + 1 }));
+  }
+}
+
+/** Every reading of the wallet while the requests run. */
+function watchWallet(): () => void {
+  let last = walletView.get().wallet;
+  return walletView.subscribe(() => {
+    const { wallet } = walletView.get();
+    if (wallet && wallet !== last) addSample(wallet);
+    last = wallet;
+  });
+}
+
+function addSample(wallet: FaucetWallet): void {
+  const left = leftOf(wallet);
+  changeReport(({ lowest, samples }) => ({ lowest: least(left, lowest), samples: samples + 1 }));
+}
+
+/** Balance less holds, computed here: `available_usd` is cut at 0 and could not tell. */
+function leftOf(wallet: FaucetWallet): bigint {
+  return toUnits(wallet.balance_usd) - toUnits(wallet.held_usd);
+}
+
+function least(a: bigint, b: bigint): bigint {
+  if (a < b) return a;
+  return b;
+}
+
+function countOne(refusals: OverspendReport["refusals"], note: string): OverspendReport["refusals"] {
+  const known = refusals.find((refusal) => refusal.note === note);
+  if (!known) return [...refusals, { note, count: 1 }];
+  return refusals.map((refusal) => (refusal === known ? { note, count: known.count + 1 } : refusal));
+}
+
+function changeReport(change: (report: OverspendReport) => Partial<OverspendReport>): void {
+  overspend.set((state) =>
+    state.report ? { ...state, report: { ...state.report, ...change(state.report) } } : state,
+  );
 }

@@ -1,5 +1,5 @@
 import { Dialog } from "radix-ui";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { suggestReply, ticketOf } from "../crm/desk.ts";
 import { tickets } from "../crm/tickets.ts";
 
@@ -15,25 +15,38 @@ const keys = [
 /** Single keys work while nothing is being typed and no dialog is open. */
 export function Shortcuts({ toggleTheme }: { toggleTheme: () => void }) {
   const [open, setOpen] = useState(false);
+  const before = useRef<HTMLElement | null>(null);
+  const change = useCallback((next: boolean) => {
+    if (next) before.current = document.activeElement as HTMLElement | null;
+    setOpen(next);
+  }, []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isDialogOpen()) return;
-      const act = actionOf(event.key.toLowerCase(), { toggleTheme, showKeys: () => setOpen(true) });
+      const act = actionOf(event.key.toLowerCase(), { toggleTheme, showKeys: () => change(true) });
       if (!act) return;
       event.preventDefault();
       act();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [toggleTheme]);
+  }, [toggleTheme, change]);
   return (
-    <Dialog.Root open={open} onOpenChange={setOpen}>
+    <Dialog.Root open={open} onOpenChange={change}>
       <Dialog.Trigger className="icon-button" aria-label="Keyboard shortcuts">
         ?
       </Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
-        <Dialog.Content className="dialog" aria-describedby={undefined}>
+        <Dialog.Content
+          className="dialog"
+          aria-describedby={undefined}
+          onCloseAutoFocus={(event) => {
+            // Back to where the reader was: a key may have opened this from anywhere.
+            event.preventDefault();
+            before.current?.focus();
+          }}
+        >
           <Dialog.Title>Keys</Dialog.Title>
           <dl className="keys">
             {keys.map(([key, what]) => (

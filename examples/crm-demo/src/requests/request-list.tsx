@@ -10,12 +10,13 @@ import { isOpen, type LoggedRequest, mergeHistory, type RequestState, requestLog
 /** Every request of this user, newest first, as it is held, runs and is settled or refused. */
 export function RequestList() {
   const own = useStore(requestLog);
-  const balance = useStore(walletView).wallet?.balance_usd;
+  const { wallet, error } = useStore(walletView);
+  const balance = wallet?.balance_usd;
   const busy = own.some(isOpen);
   // A balance that moves while this page sends nothing was moved by another program of the same user.
   const history = useQuery({
     queryKey: ["usage", busy ? "busy" : balance],
-    queryFn: ({ signal }) => faucet.usage({ limit: 20, signal }),
+    queryFn: ({ signal }) => faucet.usage({ limit: 12, signal }),
     placeholderData: (last) => last,
     enabled: !busy && balance !== undefined,
   });
@@ -29,11 +30,13 @@ export function RequestList() {
             <RequestRow key={row.requestId ?? row.key} row={row} />
           ))}
         </ul>
-      ) : history.isPending && balance !== undefined ? (
+      ) : error === null && (balance === undefined || history.isPending) ? (
         <Skeleton rows={4} />
       ) : (
         <p className="empty">
-          Nothing asked yet. Suggest a reply, and it shows here: first what is held for it, then what it took.
+          {balance === undefined
+            ? "What you have asked for shows here as soon as the platform answers."
+            : "Nothing asked yet. Suggest a reply, and it shows here: first what is held for it, then what it took."}
         </p>
       )}
     </section>
@@ -47,7 +50,7 @@ const chips: Record<RequestState, [word: string, look: string]> = {
   settled: ["Settled", "good"],
   stopped: ["Stopped", "warn"],
   refused: ["Refused", "bad"],
-  failed: ["Free", ""],
+  failed: ["Failed", ""],
 };
 
 function RequestRow({ row }: { row: LoggedRequest }) {
@@ -68,6 +71,7 @@ function RequestRow({ row }: { row: LoggedRequest }) {
 
 function RowAmount({ row }: { row: LoggedRequest }) {
   if (row.amountUsd === undefined) return <span className="faint">…</span>;
+  if (row.state === "failed") return <span className="faint">not charged</span>;
   if (isOpen(row)) return <>held {showUsd(row.amountUsd)}</>;
   const amount = showUsd(row.amountUsd);
   if (!row.receiptId) return <span className="faint">{amount}</span>;

@@ -20,7 +20,7 @@ export type LoggedRequest = {
 /** Newest first, at most `mostRows`. */
 export const requestLog = createStore<readonly LoggedRequest[]>([]);
 
-const mostRows = 50;
+const mostRows = 24;
 const openStates: ReadonlySet<RequestState> = new Set(["asking", "held", "running"]);
 
 export function addRequest(row: LoggedRequest): void {
@@ -66,6 +66,6 @@ function rowOfUsage(item: FaucetUsageItem): LoggedRequest {
     case "aborted":
       return { ...charged, state: "stopped" };
     default:
-      return { ...charged, state: "failed", note: "not charged" };
+      return { ...charged, state: "failed" };
   }
 }

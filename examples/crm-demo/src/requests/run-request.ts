@@ -73,7 +73,7 @@ async function afterFailure(key: string, error: unknown): Promise<Outcome> {
     });
     return { kind: "stopped", usage };
   }
-  changeRequest(key, { state: "failed", amountUsd: "0.00000000", note: "not charged", ...requestId });
+  changeRequest(key, { state: "failed", amountUsd: "0.00000000", ...requestId });
   return { kind: "failed", error };
 }
 

@@ -46,9 +46,10 @@ export async function followWallet(signal: AbortSignal): Promise<void> {
 }
 
 /** Reads at once what the last failure has left old. */
-export async function readWalletNow(): Promise<void> {
+export async function readWalletNow(): Promise<FaucetWallet> {
   const read = await faucet.wallet();
   walletView.set(() => ({ wallet: read, error: null, readAtMs: Date.now() }));
+  return read;
 }
 
 function pause(ms: number): Promise<void> {
