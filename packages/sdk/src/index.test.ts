@@ -196,6 +196,20 @@ test("waits for its own earlier try, beyond maxRetries; what is done already is 
   expect(server.on(completionsPath)).toHaveLength(4);
 });
 
+test("waiting for an earlier try takes nothing from maxRetries", async () => {
+  const running = json(409, wireError("idempotency_in_progress"), {
+    "x-should-retry": "true",
+    "retry-after": "0",
+  });
+  const away = json(503, wireError("service_unavailable"), { "retry-after": "0" });
+  await using server = await startScriptedServer({
+    "POST /v1/sessions": openSession,
+    [chatRoute]: inTurn(running, running, away, json(200, completion)),
+  });
+  await faucetOf(server, { maxRetries: 1 }).chat(ask);
+  expect(server.on(completionsPath)).toHaveLength(4);
+});
+
 test("no answer in time is a timeout and is not repeated", async () => {
   await using server = await startScriptedServer({
     "POST /v1/sessions": openSession,
@@ -327,7 +341,8 @@ test("fetch adds session and key to our own services and refuses every other add
   await expect(faucet.fetch("http://127.0.0.1:1/v1/chat/completions")).rejects.toBeInstanceOf(
     FaucetConfigError,
   );
-  await expect(faucet.fetch(`${server.url}.evil.example/v1/models`)).rejects.toThrow();
+  const narrow = faucetOf(server, { baseUrl: `${server.url}/api` });
+  await expect(narrow.fetch(`${server.url}/v1evil/models`)).rejects.toBeInstanceOf(FaucetConfigError);
 });
 
 test.each([

@@ -38,6 +38,17 @@ test("the rounding of all lines may stand in the last one", () => {
 });
 
 test.each([
+  [1, "0.00000000"],
+  [3, "0.00000002"],
+  [5, "0.00000002"],
+])("half a unit is rounded to the even neighbour: %i tokens at $0.005 cost %s", (quantity, cost) => {
+  const line = { unit: "input", quantity, price_per_million_usd: "0.00500000", amount_usd: cost } as const;
+  const nothing = { developer_share_usd: "0.00000000", platform_share_usd: "0.00000000" };
+  const small = { ...receipt, ...nothing, lines: [line], upstream_cost_usd: cost, charge_usd: cost };
+  expect(verifyReceipt(small).valid).toBe(true);
+});
+
+test.each([
   ["a line that is not quantity × price", { lines: [{ ...receipt.lines[0]!, amount_usd: "0.00012490" }] }],
   ["a missing line", { lines: receipt.lines.slice(1) }],
   ["a charge one unit too high", { charge_usd: "0.00042017" }],
