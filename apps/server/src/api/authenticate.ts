@@ -1,0 +1,65 @@
+import { developerScopes, operatorScopes } from "@modelfaucet/contract/scopes.ts";
+import { ApiError } from "../lib/errors.ts";
+import {
+  type BootstrapCredentials,
+  type DeveloperTokens,
+  type SessionCache,
+  suspended,
+} from "../modules/identity/identity.ts";
+import type { Actor } from "./actor.ts";
+
+/** Finds out who a token belongs to, whatever its class. */
+export type Authenticate = (
+  token: string,
+  context: { address: string; graceSeconds: number },
+) => Promise<Exclude<Actor, { class: "none" }>>;
+
+/** @throws (when called) ApiError invalid_session, expired_session, rate_limited */
+export function createAuthenticator(deps: {
+  sessions: Pick<SessionCache, "find">;
+  developerTokens: DeveloperTokens;
+  bootstrap: BootstrapCredentials;
+  nowMs(): number;
+}): Authenticate {
+  const allOperatorScopes = new Set(operatorScopes);
+  const allDeveloperScopes = new Set(developerScopes);
+  return async (token, { address, graceSeconds }) => {
+    if (token.startsWith("mf_sess_")) {
+      const found = await deps.sessions.find(token, address);
+      if (found.state === "unknown" || found.session.endUserStatus === "erased") throw unknownToken();
+      const expired = found.state === "expired";
+      if (expired && deps.nowMs() >= found.session.expiresAtMs + graceSeconds * 1000) {
+        throw new ApiError("expired_session", "This session has expired; refresh it or open a new one.");
+      }
+      return { class: "session", session: found.session, expired };
+    }
+    if (token.startsWith("mf_dev_")) {
+      const found = await deps.developerTokens.find(token, address);
+      if (!found || found.developerStatus === "closed") throw unknownToken();
+      if (found.developerStatus === "suspended") throw suspended("developer");
+      return { class: "dev", caller: { ...found, bootstrap: false } };
+    }
+    const kind = deps.bootstrap.match(token);
+    if (kind === "operator") return { class: "op", person: "bootstrap", scopes: allOperatorScopes };
+    if (kind === "developer") {
+      return {
+        class: "dev",
+        caller: {
+          tokenId: "bootstrap",
+          bootstrap: true,
+          developerId: null,
+          scopes: allDeveloperScopes,
+          publicAppIds: null,
+          modelsAllowed: null,
+          expiresAtMs: null,
+        },
+      };
+    }
+    throw unknownToken();
+  };
+}
+
+function unknownToken(): ApiError {
+  // The token is not repeated, not even in part: whoever reads the answer may not be who sent it.
+  return new ApiError("invalid_session", "This token is not known here, or it was revoked.");
+}
