@@ -40,7 +40,6 @@ function models(context: PlanContext): JsonObject[] {
         object: "model",
         created: 0,
         owned_by: first.provider,
-        feature_key: feature.featureKey,
         context_length: first.contextLength,
         max_output_tokens: first.maxOutputTokens,
         pricing: {

@@ -18,6 +18,8 @@ const model = z.strictObject({
   created: z.int(),
   owned_by: z.string(),
   context_length: z.int().optional(),
+  /** Tokens that one answer may have at most. */
+  max_output_tokens: z.int().optional(),
   pricing: perMillion.optional(),
   capabilities: z.array(capability).optional(),
 });

@@ -3,6 +3,7 @@ import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
+import { refuseSuspended } from "../../modules/identity/rules.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import type { JsonObject } from "../../providers/provider.ts";
@@ -61,7 +62,10 @@ export async function admitCompletion(
     );
   }
   const { session } = request;
-  refuseInactive(session);
+  refuseSuspended(session);
+  if (session.walletStatus !== "active") {
+    throw new ApiError("wallet_frozen", "This wallet is switched off for now; ask the app's support.");
+  }
   const asked = readCompletionBody(request.body, request.headers);
   const features = await context.featuresOf(session.appId);
   if (!features) throw new ApiError("invalid_app", "This app is not active.");
@@ -131,19 +135,6 @@ async function begin(run: Run, context: CompleteContext) {
   } catch (error) {
     throw await settleStopped(run, error, context);
   }
-}
-
-function refuseInactive(session: SessionContext): void {
-  const suspended = (what: string): ApiError =>
-    new ApiError("suspended", `This ${what} is switched off for now.`, {
-      details: { what: what.replace(" ", "_") },
-    });
-  if (session.developerStatus !== "active") throw suspended("developer");
-  if (session.appStatus === "suspended") throw suspended("app");
-  if (session.appStatus !== "active") throw new ApiError("invalid_app", "This app is not active.");
-  if (session.endUserStatus !== "active") throw suspended("end user");
-  if (session.walletStatus !== "active")
-    throw new ApiError("wallet_frozen", "This wallet is switched off for now.");
 }
 
 /** A key belongs to its end user and route; its fingerprint is of the bytes that were sent and of what else decides. */

@@ -36,6 +36,7 @@ type Job = {
 
 const retryable = new Set(["40P01", "40001", "55P03", "57014"]);
 const mostTriesAlone = 8;
+const stopWithinMs = 5_000;
 
 /**
  * The books' one writer in this process: a connection of its own, one batch in flight, closes before opens. Idle, an
@@ -47,18 +48,28 @@ export function createCommitter(options: CommitterOptions): Committer {
   const jobs: Job[] = [];
   let running: Promise<void> | null = null;
   let stopping = false;
-  const pool: Sql = options.database.connect({
-    max: 1,
-    statementTimeoutMs: Math.floor(options.statementTimeoutMs / 2),
-    // The batch's statements join a few keys with big tables by their indexes, whatever the planner knows of sizes.
-    connection: {
-      lock_timeout: "1000",
-      enable_hashjoin: "off",
-      enable_mergejoin: "off",
-      enable_seqscan: "off",
-      plan_cache_mode: "force_generic_plan",
-    },
-  });
+  let stopped = false;
+  let pool = connect(options);
+  /** A connection that was lost is not trusted again: whatever state its driver keeps goes with it. */
+  const onConnection = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+    const reserved = await pool.reserve();
+    const tx = reserved as unknown as Tx;
+    try {
+      const value = await work(tx);
+      reserved.release();
+      return value;
+    } catch (error) {
+      if (isDatabaseAway(error)) {
+        const lost = pool;
+        pool = connect(options);
+        void lost.end({ timeout: 0 }).catch(() => {});
+      } else {
+        await tx`rollback`.catch(() => {});
+        reserved.release();
+      }
+      throw error;
+    }
+  };
 
   const work = async (): Promise<void> => {
     // What arrives in the same turn of the event loop shares the first batch.
@@ -66,7 +77,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     while (closes.length + others.length + jobs.length > 0) {
       const job = jobs.shift();
       if (job) {
-        await onConnection(pool, (tx) => inTransaction(tx, job.run)).then(
+        await onConnection((tx) => inTransaction(tx, job.run)).then(
           job.resolve as (value: unknown) => void,
           job.reject,
         );
@@ -94,7 +105,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     );
     if (live.length === 0) return;
     try {
-      const results = await onConnection(pool, (tx) =>
+      const results = await onConnection((tx) =>
         runBatch(
           tx,
           live.map((entry) => entry.item),
@@ -113,6 +124,10 @@ export function createCommitter(options: CommitterOptions): Committer {
   const recover = async (batch: Entry[], error: unknown, tries: number): Promise<void> => {
     if (isDatabaseAway(error)) {
       options.onError(error);
+      if (stopped) {
+        for (const entry of batch) entry.reject(databaseAway(error));
+        return;
+      }
       await pause(Math.min(50 * 2 ** tries, 1_000));
       return commit(batch, true, tries + 1);
     }
@@ -157,8 +172,11 @@ export function createCommitter(options: CommitterOptions): Committer {
     },
     stop: async () => {
       stopping = true;
-      while (running) await running;
-      await pool.end({ timeout: 2 });
+      // With the database away what waits here is left to recovery, which finds its holds.
+      const deadline = performance.now() + stopWithinMs;
+      while (running && performance.now() < deadline) await Promise.race([running, pause(100)]);
+      stopped = true;
+      await pool.end({ timeout: 1 });
     },
   };
 }
@@ -168,16 +186,19 @@ function giveUp(entry: Entry): false {
   return false;
 }
 
-async function onConnection<T>(pool: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const reserved = await pool.reserve();
-  try {
-    return await work(reserved as unknown as Tx);
-  } catch (error) {
-    await (reserved as unknown as Tx)`rollback`.catch(() => {});
-    throw error;
-  } finally {
-    reserved.release();
-  }
+function connect(options: CommitterOptions): Sql {
+  return options.database.connect({
+    max: 1,
+    statementTimeoutMs: Math.floor(options.statementTimeoutMs / 2),
+    // The batch's statements join a few keys with big tables by their indexes, whatever the planner knows of sizes.
+    connection: {
+      lock_timeout: "1000",
+      enable_hashjoin: "off",
+      enable_mergejoin: "off",
+      enable_seqscan: "off",
+      plan_cache_mode: "force_generic_plan",
+    },
+  });
 }
 
 async function inTransaction<T>(tx: Tx, run: (tx: Tx) => Promise<T>): Promise<T> {

@@ -1,0 +1,186 @@
+import { parseArgs } from "node:util";
+import postgres from "postgres";
+import { mountApi } from "../api/api.ts";
+import type { Config, Role } from "../config.ts";
+import { gatewayHint, mountGateway } from "../gateway/server.ts";
+import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
+import { schemaState } from "../lib/migrations.ts";
+import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
+import { createSystem, type System } from "../wiring.ts";
+import { createWorker, type Worker } from "../worker/worker.ts";
+
+export const serveHelp = `usage: pnpm mf serve [--roles gateway,api,worker]
+Runs the servers of this process until SIGTERM or SIGINT.`;
+
+const allRoles: readonly Role[] = ["gateway", "api", "worker"];
+
+/** `serve`: 1 and one sentence when the database, its schema or the key ring is not what this code wants. */
+export async function runServe(args: readonly string[], config: Config): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { roles: { type: "string" }, help: { type: "boolean" } },
+  });
+  if (values.help) {
+    console.log(serveHelp);
+    return 0;
+  }
+  const roles = (values.roles?.split(",").map((role) => role.trim()) ?? config.roles) as Role[];
+  const unknown = roles.find((role) => !allRoles.includes(role));
+  if (unknown !== undefined || roles.length === 0) {
+    console.error(
+      `--roles takes gateway, api and worker, comma-separated; "${unknown ?? ""}" is none of them`,
+    );
+    return 2;
+  }
+  const schema = await readSchema(config);
+  if (schema.state !== "ok") {
+    console.error(schema.sentence);
+    return 1;
+  }
+  const system = await createSystem(config, roles, schema.version);
+  const refused = await refuseWrongKey(system);
+  if (refused) {
+    console.error(refused);
+    await system.stop();
+    return 1;
+  }
+  await system.start();
+  const servers = await listen(system);
+  const worker = roles.includes("worker") ? createWorker(system) : null;
+  worker?.start();
+  system.log.info({ roles }, "ready");
+  return untilSignal(system, servers, worker);
+}
+
+async function readSchema(config: Config) {
+  const sql = postgres(config.database.url!, {
+    max: 1,
+    onnotice: () => {},
+    connect_timeout: Math.ceil(config.database.connectTimeoutMs / 1000),
+  });
+  try {
+    return await schemaState(sql);
+  } catch (error) {
+    return {
+      state: "missing" as const,
+      version: 0,
+      sentence: `the database does not answer: ${(error as Error).message}`,
+    };
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+const canary = "modelfaucet";
+const canaryPlace = { table: "deployment", column: "key_canary", rowId: "1", owner: "platform" };
+
+/** The key ring must open the word that the first server of this database sealed. */
+async function refuseWrongKey(system: System): Promise<string | null> {
+  const sealed = await system.database.write({}, async (tx) => {
+    const fresh = system.secretBox.seal(canary, canaryPlace);
+    const [row] = await tx<{ key_canary: string }[]>`
+      update deployment set key_canary = coalesce(key_canary, ${fresh}) returning key_canary`;
+    return row!.key_canary;
+  });
+  try {
+    if (system.secretBox.open(sealed, canaryPlace) === canary) return null;
+  } catch {
+    // The sentence below is all that can be said; what does not open is not shown.
+  }
+  return "SECRET_ENCRYPTION_KEY does not open this database's secrets: use the key that sealed them";
+}
+
+async function listen(system: System): Promise<HttpServer[]> {
+  const { config, roles } = system;
+  const origins = await createAppOrigins({ database: system.database, feed: system.feed });
+  const server = (
+    service: ServiceName,
+    corsOrigins: readonly string[],
+    hint?: (method: string, path: string) => string | undefined,
+  ) =>
+    createHttpServer({
+      service,
+      log: system.log,
+      metrics: system.metrics,
+      cors: { origins: corsOrigins, credentialsOrigin: null, isAppOrigin: origins.has },
+      trustedProxyCidrs: config.trustedProxyCidrs,
+      readiness: () => readiness(system),
+      ...(hint ? { notFoundHint: hint } : {}),
+      monitoring: {
+        ...config.metrics,
+        allowedCidrs: config.metrics.allowedCidrs,
+        isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
+      },
+    });
+  const servers: HttpServer[] = [];
+  const add = async (role: Role, http: HttpServer, port: number): Promise<void> => {
+    const address = await http.app.listen({ port, host: config.bindAddress });
+    console.log(`${role} listens on ${address}`);
+    servers.push(http);
+  };
+  if (roles.includes("gateway")) {
+    const http = server("@modelfaucet/gateway", config.corsOrigins.gateway, gatewayHint);
+    mountGateway(http, {
+      complete: system.complete,
+      sessions: system.sessions,
+      bodyMemory: system.bodyMemory,
+      bodyLimitBytes: config.bodies.modelLimitBytes,
+      keepaliveMs: config.gateway.keepaliveMs,
+      maxInFlight: config.gateway.maxInFlight,
+      isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
+      onRefused: (code, level) => system.metrics.gatewayRefusals.inc({ code, level }),
+    });
+    await add("gateway", http, config.ports.gateway);
+  }
+  if (roles.includes("api")) {
+    const http = server("@modelfaucet/api", config.corsOrigins.api, mountApi.hint);
+    mountApi(http, system);
+    await add("api", http, config.ports.api);
+  }
+  if (roles.includes("worker")) await add("worker", server("@modelfaucet/worker", []), config.ports.worker);
+  return servers;
+}
+
+async function readiness(system: System): Promise<Record<string, boolean>> {
+  const database = await system.database.isUp();
+  return { database, schema: database && system.feed.isFresh(), keys: true };
+}
+
+/** Serves until told to end: not ready at once, what runs finishes within the grace, what is left ends as our failure. */
+async function untilSignal(
+  system: System,
+  servers: readonly HttpServer[],
+  worker: Worker | null,
+): Promise<number> {
+  await new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+    endWithParent(resolve);
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
+  const deadline = performance.now() + system.config.shutdownGraceMs;
+  for (const server of servers) server.drain();
+  await worker?.stop();
+  if (!(await system.inFlight.idle(Math.max(0, deadline - performance.now() - 1_000)))) {
+    system.inFlight.stopAll("shutdown");
+    await system.inFlight.idle(5_000);
+  }
+  await Promise.all(servers.map((server) => closeWithin(server, 2_000)));
+  await system.stop();
+  return 0;
+}
+
+async function closeWithin(server: HttpServer, ms: number): Promise<void> {
+  const timer = setTimeout(() => server.app.server.closeAllConnections(), ms);
+  await server.app.close();
+  clearTimeout(timer);
+}
+
+/** A process that a test or `npm start` made ends when that one is gone, however it went. */
+function endWithParent(end: () => void): void {
+  const parent = process.env.MODELFAUCET_PARENT_PID ? process.ppid : null;
+  if (parent === null) return;
+  setInterval(() => {
+    if (process.ppid !== parent) end();
+  }, 1_000).unref();
+}

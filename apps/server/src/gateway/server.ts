@@ -1,0 +1,153 @@
+import { laterRouteSentence } from "@modelfaucet/contract/later-routes.ts";
+import type { FastifyRequest } from "fastify";
+import type { CompleteContext } from "../flows/complete/complete.ts";
+import type { PlanContext } from "../flows/complete/plan.ts";
+import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
+import { ApiError } from "../lib/errors.ts";
+import { bearerToken, clientRequestId, type HttpServer } from "../lib/http.ts";
+import { toApiError } from "../lib/http-errors.ts";
+import { refuseForeignOrigin } from "../modules/identity/rules.ts";
+import type { SessionCache } from "../modules/identity/session-cache.ts";
+import type { SessionContext } from "../modules/identity/session-context.ts";
+import type { Upstream } from "../modules/routing/routing.ts";
+import { chatCompletions } from "./chat-completions.ts";
+import { findModel, listModels } from "./models.ts";
+
+export type GatewayOptions = {
+  complete: CompleteContext;
+  sessions: SessionCache;
+  bodyMemory: BodyMemory;
+  bodyLimitBytes: number;
+  keepaliveMs: number;
+  maxInFlight: number;
+  isOperatorToken: (token: string) => boolean | Promise<boolean>;
+  onRefused: (code: string, level: string) => void;
+};
+
+const requestIdPrefix = "req_".length;
+
+/** Puts the OpenAI-compatible routes on the gateway's server. */
+export function mountGateway({ app }: HttpServer, options: GatewayOptions): void {
+  app.post("/v1/chat/completions", async (request, reply) => {
+    const startedAt = performance.now();
+    if (options.complete.inFlight.size >= options.maxInFlight) {
+      throw new ApiError(
+        "service_unavailable",
+        "This gateway has all the requests it can carry; try again.",
+        { retryAfterSeconds: 1 },
+      );
+    }
+    const session = await authenticate(request, options.sessions);
+    const rawBody = await readBody(request.raw, reply.raw, {
+      limitBytes: options.bodyLimitBytes,
+      memory: options.bodyMemory,
+    });
+    try {
+      return await chatCompletions(
+        request,
+        reply,
+        {
+          requestId: request.id.slice(requestIdPrefix),
+          clientRequestId: clientRequestId(request),
+          session,
+          body: parseJson(rawBody),
+          rawBody,
+          startedAt,
+          headers: reply.getHeaders() as Record<string, string>,
+        },
+        { context: options.complete, keepaliveMs: options.keepaliveMs, toApiError },
+      );
+    } catch (error) {
+      const told = toApiError(error);
+      options.onRefused(told.code, levelOf(told));
+      throw error;
+    }
+  });
+  app.get("/v1/models", async (request, reply) =>
+    reply.send(listModels(await planContext(request, options))),
+  );
+  app.get("/v1/models/*", async (request, reply) => {
+    const id = (request.params as { "*": string })["*"];
+    return reply.send(findModel(id, await planContext(request, options)));
+  });
+  app.get("/health/providers", async (request, reply) => {
+    const upstreams = options.complete.upstreams.all();
+    const ok = upstreams.some(isHealthy);
+    const token = bearerToken(request);
+    if (token === null) return reply.send({ ok });
+    if (!(await options.isOperatorToken(token))) {
+      throw new ApiError("forbidden", "Only an operator reads the health of each provider.", {
+        details: { required: "op" },
+      });
+    }
+    return reply.send({ ok, providers: upstreams.map(healthOf) });
+  });
+}
+
+/** What an unknown path of the gateway is answered with, beside its 404. */
+export function gatewayHint(_method: string, path: string): string | undefined {
+  if (path.includes("/v1/v1/"))
+    return "the base URL ends with /v1 already, so the path must not begin with it again.";
+  const later = laterRouteSentence(path);
+  if (later !== undefined) return later;
+  if (path === "/chat/completions" || path === "/v1/chat/completion")
+    return "chat completions are POST /v1/chat/completions.";
+  return path.startsWith("/v1/")
+    ? undefined
+    : "the API begins with /v1, for example POST /v1/chat/completions.";
+}
+
+/** The session behind the bearer token. @throws invalid_session, expired_session, forbidden */
+export async function authenticate(request: FastifyRequest, sessions: SessionCache): Promise<SessionContext> {
+  const token = bearerToken(request);
+  if (token === null)
+    throw new ApiError("invalid_session", "Send a session token as `Authorization: Bearer mf_sess_…`.");
+  const found = await sessions.find(token, request.ip);
+  if (found.state === "unknown")
+    throw new ApiError(
+      "invalid_session",
+      "This session token is unknown or was revoked; open a new session.",
+    );
+  if (found.state === "expired")
+    throw new ApiError("expired_session", "This session has expired; refresh it or open a new one.");
+  const { session } = found;
+  refuseForeignOrigin(session, request.headers.origin);
+  if (!session.scopes.has("chat")) {
+    throw new ApiError("forbidden", "This session may not call models.", { details: { required: "chat" } });
+  }
+  return session;
+}
+
+async function planContext(request: FastifyRequest, options: GatewayOptions): Promise<PlanContext> {
+  const session = await authenticate(request, options.sessions);
+  const features = (await options.complete.featuresOf(session.appId)) ?? [];
+  return { session, features, prices: options.complete.prices, upstreams: options.complete.upstreams };
+}
+
+function levelOf(error: ApiError): string {
+  const level = error.details?.level ?? error.details?.limit;
+  if (typeof level === "string") return level;
+  return error.code === "insufficient_balance" || error.code === "wallet_frozen" ? "wallet" : "none";
+}
+
+function isHealthy({ status, health }: Upstream): boolean {
+  return status === "on" && (health.recent.length === 0 || health.recent.includes("ok"));
+}
+
+function healthOf(upstream: Upstream): Record<string, unknown> {
+  const { name, health } = upstream;
+  return {
+    ok: isHealthy(upstream),
+    provider: name,
+    circuit: "closed",
+    error_rate: errorRateOf(health.recent),
+    ...(health.lastSuccessAtMs === null
+      ? {}
+      : { last_success_at: new Date(health.lastSuccessAtMs).toISOString() }),
+  };
+}
+
+function errorRateOf(recent: Upstream["health"]["recent"]): number {
+  if (recent.length === 0) return 0;
+  return Math.round((recent.filter((outcome) => outcome === "failed").length / recent.length) * 1000) / 1000;
+}

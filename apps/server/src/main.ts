@@ -1,0 +1,134 @@
+import { type Config, ConfigFault, loadConfig } from "./config.ts";
+import type { Database } from "./lib/db.ts";
+
+type Command = { summary: string; run: (args: readonly string[]) => Promise<number> };
+
+const commands: Record<string, Command> = {
+  serve: {
+    summary: "run the servers of this process: gateway, api, worker",
+    run: async (args) => {
+      const { runServe, serveHelp } = await import("./commands/serve.ts");
+      if (args.includes("--help")) return print(serveHelp);
+      return runServe(args, loadConfig({ need: "serve" }));
+    },
+  },
+  migrate: {
+    summary: "bring the database's schema to what this code wants",
+    run: async (args) => {
+      const { migrateHelp, runMigrate } = await import("./commands/migrate.ts");
+      if (args.includes("--help")) return print(migrateHelp);
+      const { database } = loadConfig({ need: "command" });
+      if (!database.migrationUrl) return needsDatabase();
+      return runMigrate(args, {
+        url: database.migrationUrl,
+        runtimeUrl: database.url,
+        readonlyUrl: database.readonlyUrl,
+        environment: "local",
+      });
+    },
+  },
+  seed: {
+    summary: "add the rows that every deployment, and the demo, begin with",
+    run: async (args) => {
+      const { runSeed, seedHelp } = await import("./commands/seed.ts");
+      if (args.includes("--help")) return print(seedHelp);
+      return runSeed(args, loadConfig({ need: "command" }));
+    },
+  },
+  books: {
+    summary: "check the books and print the trial balance",
+    run: async (args) => {
+      const { booksHelp, runBooks } = await import("./commands/books.ts");
+      if (args.includes("--help")) return print(booksHelp);
+      return withDatabase((database) => runBooks(args, database), "readonlyUrl");
+    },
+  },
+  prices: {
+    summary: "import dated prices, or list those in force",
+    run: async (args) => {
+      const { pricesHelp, runPrices } = await import("./commands/prices.ts");
+      if (args.includes("--help") || args.length === 0) return print(pricesHelp);
+      return runPrices(args, loadConfig({ need: "command" }));
+    },
+  },
+  "simulated-provider": {
+    summary: "run the provider that answers without a model, for trying things out",
+    run: async () => {
+      const { runSimulatedProvider } = await import("./commands/simulated-provider.ts");
+      return runSimulatedProvider(loadConfig({ need: "command" }));
+    },
+  },
+};
+
+const [name, ...args] = process.argv.slice(2);
+process.exitCode = await main(name, args);
+// A pool that still closes must not keep a finished command alive.
+if (name !== undefined && name !== "serve" && name !== "simulated-provider") process.exit();
+
+async function main(command: string | undefined, rest: readonly string[]): Promise<number> {
+  if (command === undefined || command === "--help" || command === "help") return print(usage());
+  const known = commands[command];
+  if (!known) {
+    console.error(`there is no command "${command}"\n\n${usage()}`);
+    return 2;
+  }
+  try {
+    return await known.run(rest);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof ConfigFault) {
+    console.error(error.message);
+    return 1;
+  }
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS")) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  console.error(error instanceof Error ? error.message : String(error));
+  return 1;
+}
+
+function usage(): string {
+  const width = Math.max(...Object.keys(commands).map((word) => word.length));
+  return [
+    "usage: pnpm mf <command> [flags]",
+    "",
+    ...Object.entries(commands).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`),
+  ].join("\n");
+}
+
+function print(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+function needsDatabase(): number {
+  console.error("DATABASE_URL is missing: set it, or start the platform with `npm start`");
+  return 1;
+}
+
+async function withDatabase(
+  work: (database: Database) => Promise<number>,
+  which: "url" | "readonlyUrl",
+): Promise<number> {
+  const config: Config = loadConfig({ need: "command" });
+  const url = config.database[which];
+  if (!url) return needsDatabase();
+  const { openDatabase } = await import("./lib/db.ts");
+  const database = openDatabase({
+    ...config.database,
+    url,
+    poolMax: 2,
+    applicationName: "modelfaucet command",
+  });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,221 @@
+import type { Tx } from "../../lib/db.ts";
+import type { LimitRow, TransactionRow, WalletRow } from "./wallet-rules.ts";
+
+export type WalletFilter = {
+  id?: string | undefined;
+  appId?: string | undefined;
+  ownerScope?: "end_user" | "developer" | "platform" | undefined;
+  publicAppId?: string | undefined;
+  status?: "active" | "frozen" | "debt" | undefined;
+  /** Half open, by the time at which the wallet was made. */
+  from?: string | undefined;
+  to?: string | undefined;
+};
+export type WalletSlice = { before: string | null; limit: number };
+
+/**
+ * Wallets, newest first by their UUIDv7. An end user's balance lies in its accounts, one per fund; a developer's and the
+ * platform's is the sum of their entries, because no request may wait on a row that others share.
+ */
+export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) => tx<WalletRow[]>`
+  select * from (
+    select w.app_id, w.id, w.developer_id, w.owner_scope, w.status, w.created_at,
+      case w.owner_scope when 'end_user' then u.external_user_hash when 'developer' then d.name else 'ModelFaucet' end as owner_name,
+      coalesce(u.own or p.sandbox, false) as may_spend_test,
+      f.paid_usd::text, f.promo_usd::text, f.test_usd::text, f.held_usd::text, f.test_held_usd::text, f.debt_usd::text,
+      f.paid_usd + f.promo_usd + f.test_usd < 0 or f.debt_usd > 0 as in_debt,
+      coalesce(l.created_at, w.created_at) as updated_at
+    from wallets w
+    left join end_users u on u.app_id = w.app_id and u.id = w.end_user_id
+    left join apps p on p.id = w.app_id
+    left join developers d on d.id = w.developer_id and w.owner_scope = 'developer'
+    cross join lateral (${fundsOf(tx)}) f
+    left join lateral (${lastMoveOf(tx)}) l on true
+    where w.owner_scope in ('end_user', 'developer', 'platform')
+      ${filter.id === undefined ? tx`` : tx`and w.id = ${filter.id}`}
+      ${filter.appId === undefined ? tx`` : tx`and w.app_id = ${filter.appId}`}
+      ${filter.ownerScope === undefined ? tx`` : tx`and w.owner_scope = ${filter.ownerScope}`}
+      ${filter.publicAppId === undefined ? tx`` : tx`and p.public_app_id = ${filter.publicAppId}`}
+      ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
+      ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}
+      ${slice.before === null ? tx`` : tx`and w.id < ${slice.before}`}) as found
+  ${filter.status === undefined ? tx`` : tx`where case when status = 'frozen' then 'frozen' when in_debt then 'debt' else 'active' end = ${filter.status}`}
+  order by id desc limit ${slice.limit}`;
+
+/** The session's cap is an account; a session without one has none. */
+export const selectSessionLimits = (tx: Tx, appId: string, sessionId: string) => tx<LimitRow[]>`
+  select kind, "window", set_by, limit_usd::text, balance_usd::text, held_usd::text,
+    mf_window_end("window", zone, window_start) as reset_at
+  from accounts where app_id = ${appId} and kind = 'session' and owner_id = ${sessionId}
+    and window_start = mf_window_start("window", zone, mf_now())
+  order by "window"`;
+
+export type TransactionFilter = {
+  /** The ledger's kinds; `null`: all of them. */
+  kinds: readonly string[] | null;
+  from?: string | undefined;
+  to?: string | undefined;
+};
+
+// One transaction has at most five lines on a wallet (a charge), so this many rows hold that many transactions.
+const mostLines = 8;
+
+/** Ledger transactions of an end user's wallet, newest first by their number; `before` is a `wallet_seq`. */
+export const selectTransactions = (
+  tx: Tx,
+  wallet: { appId: string; id: string },
+  filter: TransactionFilter,
+  slice: WalletSlice,
+) => tx<(TransactionRow & { wallet_seq: string })[]>`
+  select m.wallet_seq::text, m.kind, m.source_id, m.amount_usd::text, m.wallet_balance_after_usd::text, m.created_at,
+    u.feature_key, j.reason
+  from (
+    select app_id, wallet_seq, kind, source_id, sum(amount_usd) as amount_usd,
+      max(wallet_balance_after_usd) as wallet_balance_after_usd, max(created_at) as created_at
+    from ((${linesOf(tx, wallet, filter, slice, "from")}) union all (${linesOf(tx, wallet, filter, slice, "to")})) as line
+    group by app_id, wallet_seq, kind, source_id order by wallet_seq desc limit ${slice.limit}) m
+  left join usage_events u on u.app_id = m.app_id
+    and u.id = case when m.kind in ('usage', 'usage_reversal') then m.source_id::uuid end
+  left join wallet_adjustments j on j.app_id = m.app_id and j.id = case when m.kind = 'adjustment' then m.source_id::uuid end
+  order by m.wallet_seq desc`;
+
+/**
+ * Ledger transactions of a developer's or the platform's wallet, newest first. Their balance is stored nowhere, so the
+ * one after each is added up here; `before` is `<kind>/<app>/<source id>` of the last one shown.
+ */
+export const selectSharedTransactions = (
+  tx: Tx,
+  wallet: { ownerScope: string; id: string },
+  filter: TransactionFilter,
+  slice: WalletSlice,
+) => tx<(TransactionRow & { place: string })[]>`
+  with moved as (
+    select app_id, kind, source_id, sum(amount_usd) as amount_usd, max(created_at) as created_at
+    from entries where scope = ${wallet.ownerScope} and wallet_id = ${wallet.id} group by app_id, kind, source_id),
+  numbered as (
+    select *, kind || '/' || app_id || '/' || source_id as place, row_number() over earlier as number,
+      sum(amount_usd) over earlier as wallet_balance_after_usd
+    from moved window earlier as (order by created_at, kind, app_id, source_id))
+  select m.place, m.kind, m.source_id, m.amount_usd::text, m.wallet_balance_after_usd::numeric(38,8)::text, m.created_at,
+    u.feature_key, null as reason
+  from numbered m
+  left join usage_events u on u.app_id = m.app_id
+    and u.id = case when m.kind in ('usage', 'usage_reversal') then m.source_id::uuid end
+  where m.amount_usd <> 0
+    ${filter.kinds === null ? tx`` : tx`and m.kind = any(${[...filter.kinds]}::text[])`}
+    ${filter.from === undefined ? tx`` : tx`and m.created_at >= ${filter.from}`}
+    ${filter.to === undefined ? tx`` : tx`and m.created_at < ${filter.to}`}
+    ${slice.before === null ? tx`` : tx`and m.number < (select number from numbered where place = ${slice.before})`}
+  order by m.number desc limit ${slice.limit}`;
+
+export type WalletPlace = { app_id: string; id: string };
+
+/** Balances over all funds of the wallets named; a wallet that is not there is left out. Purpose `cache`. */
+export const selectBalances = (tx: Tx, wallets: readonly WalletPlace[]) => tx<
+  (WalletPlace & { balance_usd: string })[]
+>`
+  select a.app_id, a.owner_id as id, sum(a.balance_usd)::text as balance_usd
+  from json_to_recordset(${JSON.stringify(wallets)}::text::json) as w (app_id uuid, id uuid)
+  join accounts a on a.app_id = w.app_id and a.kind = 'wallet' and a.owner_id = w.id
+  group by a.app_id, a.owner_id`;
+
+export type Reconciled = {
+  wallet_id: string;
+  owner_scope: "end_user" | "developer" | "platform";
+  stored_usd: string;
+  derived_usd: string;
+  delta_usd: string;
+};
+export type ReconciliationFilter = {
+  ownerScope?: "end_user" | "developer" | "platform" | undefined;
+  from?: string | undefined;
+  to?: string | undefined;
+};
+
+/** One page of stored against derived balances; `onlyMismatch` leaves out what agrees. */
+export const selectReconciliation = (
+  tx: Tx,
+  filter: ReconciliationFilter & { onlyMismatch: boolean },
+  slice: WalletSlice,
+) => tx<Reconciled[]>`
+  with compared as (${comparedWallets(tx, filter)})
+  select wallet_id, owner_scope, stored_usd::numeric(38,8)::text, derived_usd::numeric(38,8)::text,
+    abs(stored_usd - derived_usd)::numeric(38,8)::text as delta_usd
+  from compared
+  where true ${filter.onlyMismatch ? tx`and stored_usd <> derived_usd` : tx``}
+    ${slice.before === null ? tx`` : tx`and wallet_id < ${slice.before}`}
+  order by wallet_id desc limit ${slice.limit}`;
+
+export const selectReconciliationSummary = (tx: Tx, filter: ReconciliationFilter) => tx<
+  [{ wallets: number; mismatches: number; now: Date }]
+>`
+  with compared as (${comparedWallets(tx, filter)})
+  select count(*)::int as wallets, (count(*) filter (where stored_usd <> derived_usd))::int as mismatches, mf_now() as now
+  from compared`;
+
+export const selectDeveloperBalances = (tx: Tx, ids: readonly string[]) => tx<
+  { id: string; balance_usd: string }[]
+>`
+  select wallet_id as id, sum(amount_usd)::numeric(38,8)::text as balance_usd
+  from entries where scope = 'developer' and wallet_id = any(${[...ids]}::uuid[]) group by wallet_id`;
+
+const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
+  select w.id as wallet_id, w.owner_scope, coalesce(e.total, 0) as derived_usd,
+    case w.owner_scope when 'end_user' then coalesce(a.total, 0) else coalesce(e.total, 0) end as stored_usd
+  from wallets w
+  left join (select app_id, owner_id, sum(balance_usd) as total from accounts where kind = 'wallet' group by 1, 2) a
+    on a.app_id = w.app_id and a.owner_id = w.id
+  left join (
+    select case scope when 'end_user' then app_id else '00000000-0000-0000-0000-000000000000' end as app_id, scope, wallet_id,
+      sum(amount_usd) as total
+    from entries where scope in ('end_user', 'developer', 'platform') group by 1, 2, 3) e
+    on e.app_id = w.app_id and e.scope = w.owner_scope and e.wallet_id = w.id
+  where w.owner_scope in ('end_user', 'developer', 'platform')
+    ${filter.ownerScope === undefined ? tx`` : tx`and w.owner_scope = ${filter.ownerScope}`}
+    ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
+    ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}`;
+
+/** Balance by fund: from the accounts of an end user, else from the entries. */
+const fundsOf = (tx: Tx) => tx`
+  select coalesce(sum(s.balance_usd) filter (where s.fund = 'paid'), 0)::numeric(38,8) as paid_usd,
+    coalesce(sum(s.balance_usd) filter (where s.fund = 'promo'), 0)::numeric(38,8) as promo_usd,
+    coalesce(sum(s.balance_usd) filter (where s.fund = 'test'), 0)::numeric(38,8) as test_usd,
+    coalesce(sum(s.held_usd), 0)::numeric(38,8) as held_usd,
+    coalesce(sum(s.held_usd) filter (where s.fund = 'test'), 0)::numeric(38,8) as test_held_usd,
+    coalesce(sum(s.debt_usd), 0)::numeric(38,8) as debt_usd
+  from (
+    select a.fund, a.balance_usd, a.held_usd, a.debt_usd from accounts a
+    where w.owner_scope = 'end_user' and a.app_id = w.app_id and a.kind = 'wallet' and a.owner_id = w.id
+    union all
+    select e.fund, e.amount_usd, 0, 0 from entries e
+    where w.owner_scope <> 'end_user' and e.scope = w.owner_scope and e.wallet_id = w.id) as s`;
+
+/** When the wallet last changed: its newest transaction, by the two indexes over its sides. */
+const lastMoveOf = (tx: Tx) => tx`
+  select max(t.created_at) as created_at from (
+    (select t.created_at from transfers t where w.owner_scope = 'end_user' and t.app_id = w.app_id
+      and t.from_scope = 'end_user' and t.from_id = w.id order by t.wallet_seq desc limit 1)
+    union all
+    (select t.created_at from transfers t where w.owner_scope = 'end_user' and t.app_id = w.app_id
+      and t.to_scope = 'end_user' and t.to_id = w.id order by t.wallet_seq desc limit 1)) as t`;
+
+const linesOf = (
+  tx: Tx,
+  wallet: { appId: string; id: string },
+  filter: TransactionFilter,
+  slice: WalletSlice,
+  side: "from" | "to",
+) => tx`
+  select app_id, wallet_seq, kind, source_id, ${side === "from" ? tx`-amount_usd` : tx`amount_usd`} as amount_usd,
+    wallet_balance_after_usd, created_at
+  from transfers
+  where app_id = ${wallet.appId} and ${
+    side === "from"
+      ? tx`from_scope = 'end_user' and from_id = ${wallet.id}`
+      : tx`to_scope = 'end_user' and to_id = ${wallet.id}`
+  }
+    ${filter.kinds === null ? tx`` : tx`and kind = any(${[...filter.kinds]}::text[])`}
+    ${filter.from === undefined ? tx`` : tx`and created_at >= ${filter.from}`}
+    ${filter.to === undefined ? tx`` : tx`and created_at < ${filter.to}`}
+    ${slice.before === null ? tx`` : tx`and wallet_seq < ${slice.before}`}
+  order by wallet_seq desc limit ${slice.limit * mostLines}`;

@@ -1,0 +1,264 @@
+import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
+import type { Config, Role } from "./config.ts";
+import type { CompleteContext } from "./flows/complete/complete.ts";
+import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
+import type { PlannableFeature } from "./flows/complete/plan.ts";
+import type { Run } from "./flows/complete/run.ts";
+import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
+import { type ChangeFeed, createChangeFeed } from "./lib/change-feed.ts";
+import { assertNoTransactionOpen, type Database, openDatabase } from "./lib/db.ts";
+import { armFailpoints } from "./lib/failpoint.ts";
+import { uuidV7 } from "./lib/ids.ts";
+import { createLog, type Logger } from "./lib/log.ts";
+import { createMetrics, type Metrics } from "./lib/metrics.ts";
+import { formatUsd } from "./lib/money.ts";
+import { createOutbound, type Outbound } from "./lib/outbound.ts";
+import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
+import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
+import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
+import type { SettledFigures, Settlement } from "./modules/books/items.ts";
+import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
+import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
+import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
+import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
+import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
+import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
+import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
+
+/** Everything that the roles of one process share, built once, by hand. */
+export type System = {
+  config: Config;
+  roles: readonly Role[];
+  instanceId: string;
+  log: Logger;
+  metrics: Metrics;
+  database: Database;
+  secretBox: SecretBox;
+  feed: ChangeFeed;
+  directory: Directory;
+  sessions: SessionCache;
+  prices: PriceBook;
+  upstreams: Upstreams;
+  outbound: Outbound;
+  books: Books;
+  counter: TokenCounter;
+  inFlight: InFlight;
+  bodyMemory: BodyMemory;
+  bootstrap: BootstrapCredentials;
+  complete: CompleteContext;
+  /** Starts the memory copies; resolves when they are whole. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const answerLimitBytes = 64 * 1024 * 1024;
+
+export async function createSystem(
+  config: Config,
+  roles: readonly Role[],
+  schemaVersion: number,
+): Promise<System> {
+  armFailpoints(config.failpoints, config.production);
+  const instanceId = uuidV7();
+  const service = roles.length === 1 ? `@modelfaucet/${roles[0]}` : "@modelfaucet/server";
+  const log = createLog({ ...config.log, service, instance: instanceId, version: config.version });
+  const metrics = createMetrics({ version: config.version, schema: String(schemaVersion) });
+  const onError = (err: unknown): void => log.error({ err }, "background work failed");
+  const database = databaseOf(config, roles, config.database.url!);
+  const directDatabase = databaseOf(config, roles, config.database.directUrl!);
+  const secretBox = createSecretBox(config.secretEncryptionKey!);
+  const feed = createChangeFeed({
+    database,
+    directDatabase,
+    instanceId,
+    roles,
+    pollMs: config.switchPollMs,
+    onError,
+  });
+  const directory = createDirectory({ database, feed, effectiveManifest });
+  const sessions = createSessionCache({ database, feed, misses: createMissLimiter(() => performance.now()) });
+  const prices = createPriceBook({ database, now: feed.now });
+  const upstreams = upstreamsOf(config, database, secretBox, log, metrics);
+  const outbound = createOutbound({
+    connectTimeoutMs: config.providers.connectTimeoutMs,
+    maxConnectionsPerOrigin: config.providers.maxConnections,
+    isAllowedOrigin: upstreams.allowsOrigin,
+    assertNoTransactionOpen,
+  });
+  const books = createBooks({
+    database: directDatabase,
+    maxBatch: config.database.groupCommitMaxBatch,
+    maxQueued: config.gateway.maxInFlight * 2,
+    statementTimeoutMs: config.database.statementTimeoutMs,
+    context: { epoch: await readEpoch(database), instanceId, holdTtlSeconds: config.holdTtlSeconds },
+    onBatch: (kind, size, ms) => {
+      metrics.commitMs.observe({ kind }, ms);
+      metrics.commitBatchSize.observe({ kind }, size);
+    },
+    onError,
+  });
+  const counter = createTokenCounter();
+  const inFlight = createInFlight({ books, holdTtlSeconds: config.holdTtlSeconds, onError });
+  const system: Omit<System, "complete" | "start" | "stop"> = {
+    config,
+    roles,
+    instanceId,
+    log,
+    metrics,
+    database,
+    secretBox,
+    feed,
+    directory,
+    sessions,
+    prices,
+    upstreams,
+    outbound,
+    books,
+    counter,
+    inFlight,
+    bodyMemory: createBodyMemory(config.bodies.memoryBytes),
+    bootstrap: createBootstrapCredentials({
+      adminTokens: config.adminToken ?? [],
+      developerAdminTokens: config.developerAdminToken ?? [],
+    }),
+  };
+  feed.on("prices", () => prices.reload());
+  feed.on("provider", () => upstreams.reload());
+  return {
+    ...system,
+    complete: completeContextOf(system),
+    start: async () => {
+      await feed.start();
+      await Promise.all([prices.reload(), upstreams.reload()]);
+    },
+    stop: async () => {
+      inFlight.close();
+      await books.stop();
+      await feed.stop();
+      await Promise.all([counter.close(), outbound.close(), directDatabase.close()]);
+      await database.close();
+    },
+  };
+}
+
+function databaseOf(config: Config, roles: readonly Role[], url: string): Database {
+  const isWorkerAlone = roles.length === 1 && roles[0] === "worker";
+  return openDatabase({
+    url,
+    poolMax: config.database.poolMax ?? (isWorkerAlone ? 8 : 20),
+    connectTimeoutMs: config.database.connectTimeoutMs,
+    statementTimeoutMs: config.database.statementTimeoutMs,
+    idleTransactionTimeoutMs: config.database.idleTransactionTimeoutMs,
+    applicationName: `modelfaucet ${roles.join(",")}`,
+  });
+}
+
+/** The upstreams that the environment names; the operator's rows are laid over them. */
+function upstreamsOf(
+  config: Config,
+  database: Database,
+  secretBox: SecretBox,
+  log: Logger,
+  metrics: Metrics,
+): Upstreams {
+  const { litellmBaseUrl, litellmMasterKey, openaiApiKey, openrouterApiKey } = config.providers;
+  const configured: ConfiguredUpstream[] = [];
+  const trimmed = (url: string): string => url.replace(/\/+$/, "");
+  if (litellmBaseUrl) {
+    const base = trimmed(litellmBaseUrl);
+    configured.push({
+      name: "litellm",
+      baseUrl: base.endsWith("/v1") ? base : `${base}/v1`,
+      keys: litellmMasterKey ?? [null],
+    });
+  }
+  if (openaiApiKey)
+    configured.push({ name: "openai", baseUrl: "https://api.openai.com/v1", keys: [openaiApiKey] });
+  if (openrouterApiKey)
+    configured.push({
+      name: "openrouter",
+      baseUrl: "https://openrouter.ai/api/v1",
+      keys: [openrouterApiKey],
+    });
+  return createUpstreams({
+    database,
+    configured,
+    openSecret: (sealed, rowId) => {
+      try {
+        return secretBox.open(sealed, {
+          table: "provider_credentials",
+          column: "sealed_secret",
+          rowId,
+          owner: "platform",
+        });
+      } catch (err) {
+        metrics.secretOpenFailures.inc({ kind: "provider_key" });
+        log.error({ err }, "a provider key does not open and is left out");
+        return null;
+      }
+    },
+  });
+}
+
+type Parts = Omit<System, "complete" | "start" | "stop">;
+
+function completeContextOf(parts: Parts): CompleteContext {
+  const { config, metrics, log } = parts;
+  const { connectTimeoutMs: connectMs, idleTimeoutMs: idleMs, totalTimeoutMs: totalMs } = config.providers;
+  return {
+    feed: parts.feed,
+    books: parts.books,
+    counter: parts.counter,
+    prices: parts.prices,
+    upstreams: parts.upstreams,
+    inFlight: parts.inFlight,
+    providers: { openai: createOpenAiCompatibleProvider({ outbound: parts.outbound, answerLimitBytes }) },
+    timeouts: {
+      streamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.firstByteTimeoutMs },
+      unstreamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.unstreamedTimeoutMs },
+    },
+    eventLimitBytes: config.gateway.sseEventLimitBytes,
+    maxRetries: config.providers.maxRetries,
+    retryDelayMs: config.providers.retryDelayMs,
+    usageWaitMs: config.gateway.usageWaitMs,
+    settleWaitMs: config.gateway.settleWaitMs,
+    holdDeadlineMs: config.gateway.settleWaitMs,
+    topUpUrl: null,
+    now: parts.feed.now,
+    featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
+    spendsTest: (session) => !config.production || session.endUserOwn,
+    onAttempt: (provider, result, ms) => {
+      metrics.attempts.inc({ provider, result });
+      metrics.upstreamMs.observe({ provider, phase: "first_byte" }, ms);
+    },
+    onStage: (stage, ms) => metrics.overheadMs.observe({ stage }, ms),
+    onSettled: (run, settlement, figures) => countSettled(metrics, run, settlement, figures),
+    onError: (err) => log.error({ err }, "a request could not be settled yet"),
+  };
+}
+
+function plannable(app: DirectoryApp | null): PlannableFeature[] | null {
+  if (!app) return null;
+  return [...app.features.values()].map(({ featureId, ...feature }) => ({ id: featureId, ...feature }));
+}
+
+function countSettled(metrics: Metrics, run: Run, settlement: Settlement, figures: SettledFigures): void {
+  const { provider, model, tokens, usageSource: usage_source, outcome } = settlement;
+  const route_mode = run.facts.routeMode;
+  metrics.gatewayRequests.inc({ route_mode, provider, outcome });
+  for (const [kind, count] of Object.entries(tokens)) {
+    if (count > 0) metrics.tokens.inc({ provider, model, kind, usage_source }, count);
+  }
+  const booked = {
+    charge: figures.chargeUsd,
+    cost: figures.upstreamCostUsd,
+    developer: figures.developerShareUsd,
+    platform: figures.platformShareUsd,
+    fee: figures.feeUsd,
+    absorbed: figures.absorbedCostUsd,
+  };
+  for (const [kind, amount] of Object.entries(booked)) {
+    // A graph may round; the books do not.
+    if (amount > 0n) metrics.moneyUsd.inc({ kind, route_mode }, Number.parseFloat(formatUsd(amount)));
+  }
+}

@@ -1,0 +1,83 @@
+import { createRecovery } from "../flows/recover-requests.ts";
+import type { Database } from "../lib/db.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { formatUsd } from "../lib/money.ts";
+import type { Books } from "../modules/books/books.ts";
+import { minuteChecks, runChecks } from "../modules/books/checks.ts";
+
+export type Worker = { start(): void; stop(): Promise<void> };
+
+type WorkerParts = { database: Database; books: Books; metrics: Metrics; log: Logger };
+
+const checkEveryMs = 60_000;
+const gaugeEveryMs = 5_000;
+const partitionEveryMs = 6 * 3_600_000;
+
+/** What has to happen without anybody asking: recovery, the minute's checks of the books, next month's partitions. */
+export function createWorker(parts: WorkerParts): Worker {
+  const onError = (err: unknown): void => parts.log.error({ err }, "a job of the worker failed");
+  const recovery = createRecovery({
+    database: parts.database,
+    books: parts.books,
+    onRecovered: (result) => parts.metrics.requestsRecovered.inc({ result }),
+    onError,
+  });
+  const timers: NodeJS.Timeout[] = [];
+  const every = (ms: number, job: () => Promise<void>): void => {
+    let running = false;
+    const run = async (): Promise<void> => {
+      if (running) return;
+      running = true;
+      await job().catch(onError);
+      running = false;
+    };
+    void run();
+    timers.push(setInterval(run, ms).unref());
+  };
+  let checkedAt = performance.now();
+  return {
+    start: () => {
+      recovery.start();
+      every(checkEveryMs, async () => {
+        await checkBooks(parts);
+        checkedAt = performance.now();
+      });
+      every(gaugeEveryMs, async () => {
+        parts.metrics.booksAgeSeconds.set((performance.now() - checkedAt) / 1_000);
+        await readGauges(parts);
+      });
+      every(partitionEveryMs, () =>
+        parts.database.write({}, async (tx) => {
+          await tx`select mf_ensure_usage_partitions()`;
+        }),
+      );
+    },
+    stop: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await recovery.stop();
+    },
+  };
+}
+
+async function checkBooks({ database, metrics, log }: WorkerParts): Promise<void> {
+  const results = await database.read({ purpose: "operator" }, (tx) => runChecks(tx, minuteChecks));
+  for (const { name, violations, offUsd, samples } of results) {
+    metrics.booksFailedChecks.set({ check: name }, violations);
+    metrics.booksDriftUsd.set({ check: name }, Number.parseFloat(formatUsd(offUsd)));
+    if (violations > 0) log.error({ check: name, violations, samples }, "the books do not agree");
+  }
+}
+
+async function readGauges({ database, metrics }: WorkerParts): Promise<void> {
+  const [row] = await database.read(
+    { purpose: "operator" },
+    (tx) => tx<{ open: number; oldest: number; debt: number }[]>`
+    select (select count(*)::int from holds) as open,
+      coalesce((select extract(epoch from mf_now() - min(created_at)) from holds), 0)::float8 as oldest,
+      (select count(distinct (app_id, owner_id))::int from accounts where debt_usd > 0) as debt`,
+  );
+  metrics.holdsOpen.set(row!.open);
+  metrics.holdOldestSeconds.set(row!.oldest);
+  metrics.walletsInDebt.set(row!.debt);
+}
