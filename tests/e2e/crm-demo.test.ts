@@ -196,6 +196,16 @@ test("everything is reachable and done by keyboard, with a visible focus", async
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
   await expect.poll(focused).toBe("receipt");
 
+  await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+  await page.getByRole("checkbox", { name: "Use these keys" }).uncheck();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  const shown = await title.textContent();
+  await page.keyboard.press("j");
+  await page.keyboard.press("?");
+  expect(await title.textContent()).toBe(shown);
+  expect(await page.getByRole("dialog").count()).toBe(0);
+
   const draft = page.getByRole("textbox", { name: /^Reply to/ });
   await draft.focus();
   await page.keyboard.press("Control+End");

@@ -4,18 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-export type RunningPlatform = AsyncDisposable & { pageUrl: string };
+export type RunningPlatform = AsyncDisposable & { pageUrl: string; apiUrl: string; gatewayUrl: string };
 
 const startWithinMs = 110_000;
 const stopWithinMs = 10_000;
 
 /**
  * The whole platform as a newcomer starts it, on free ports and in a data folder of its own; or, with
- * `MODELFAUCET_E2E_PAGE_URL`, one that runs already.
+ * `MODELFAUCET_E2E_URLS` (what `npm start -- --json` prints), one that runs already.
  */
 export async function startPlatform(): Promise<RunningPlatform> {
-  const pageUrl = process.env.MODELFAUCET_E2E_PAGE_URL;
-  if (pageUrl) return { pageUrl, [Symbol.asyncDispose]: async () => {} };
+  const given = process.env.MODELFAUCET_E2E_URLS;
+  const running = given === undefined ? null : urlsIn(given);
+  if (running) return { ...running, [Symbol.asyncDispose]: async () => {} };
 
   const dataDir = mkdtempSync(join(tmpdir(), "modelfaucet-e2e-"));
   const root = join(import.meta.dirname, "..", "..");
@@ -34,9 +35,9 @@ export async function startPlatform(): Promise<RunningPlatform> {
     clearTimeout(timer);
     rmSync(dataDir, { recursive: true, force: true });
   };
-  const ready = new Promise<string>((resolve, reject) => {
+  const ready = new Promise<Urls>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
-      const started = parsed(line);
+      const started = urlsIn(line);
       if (started) resolve(started);
     });
     void ended.then(() => reject(new Error(`the platform ended before it was ready:\n${said.join("")}`)));
@@ -46,17 +47,20 @@ export async function startPlatform(): Promise<RunningPlatform> {
     ).unref();
   });
   try {
-    return { pageUrl: await ready, [Symbol.asyncDispose]: stop };
+    return { ...(await ready), [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** The page's address in the line of JSON that the platform prints when it is ready. */
-function parsed(line: string): string | null {
+type Urls = Omit<RunningPlatform, keyof AsyncDisposable>;
+
+/** The addresses in the line of JSON that the platform prints when it is ready. */
+function urlsIn(line: string): Urls | null {
   try {
-    return (JSON.parse(line) as { urls?: { crmDemo?: string } }).urls?.crmDemo ?? null;
+    const { crmDemo, api, gateway } = (JSON.parse(line) as { urls: Record<string, string> }).urls;
+    return crmDemo && api && gateway ? { pageUrl: crmDemo, apiUrl: api, gatewayUrl: gateway } : null;
   } catch {
     return null;
   }

@@ -12,15 +12,19 @@ const keys = [
   ["Esc", "Close what is open"],
 ] as const;
 
-/** Single keys work while nothing is being typed and no dialog is open. */
+const storageKey = "crm-demo:keys";
+
+/** Single keys work while nothing is being typed and no dialog is open; whoever speaks to the page can turn them off. */
 export function Shortcuts({ toggleTheme }: { toggleTheme: () => void }) {
   const [open, setOpen] = useState(false);
+  const [on, setOn] = useState(() => localStorage.getItem(storageKey) !== "off");
   const before = useRef<HTMLElement | null>(null);
   const change = useCallback((next: boolean) => {
     if (next) before.current = document.activeElement as HTMLElement | null;
     setOpen(next);
   }, []);
   useEffect(() => {
+    if (!on) return;
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isDialogOpen()) return;
       const act = actionOf(event.key.toLowerCase(), { toggleTheme, showKeys: () => change(true) });
@@ -30,7 +34,7 @@ export function Shortcuts({ toggleTheme }: { toggleTheme: () => void }) {
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [toggleTheme, change]);
+  }, [toggleTheme, change, on]);
   return (
     <Dialog.Root open={open} onOpenChange={change}>
       <Dialog.Trigger className="icon-button" aria-label="Keyboard shortcuts">
@@ -58,6 +62,17 @@ export function Shortcuts({ toggleTheme }: { toggleTheme: () => void }) {
               </div>
             ))}
           </dl>
+          <label className="keys-switch">
+            <input
+              type="checkbox"
+              checked={on}
+              onChange={(event) => {
+                setOn(event.target.checked);
+                localStorage.setItem(storageKey, event.target.checked ? "on" : "off");
+              }}
+            />
+            Use these keys
+          </label>
           <Dialog.Close className="close" aria-label="Close">
             ×
           </Dialog.Close>
