@@ -4,7 +4,7 @@ import { type SeedDeps, type SeededRow, seed } from "../flows/seed.ts";
 export const seedHelp = `usage: pnpm db:seed [--demo | --no-demo] [--json]
 Makes what is missing and changes nothing that exists. The demo tenants come by default, in production only with --demo.`;
 
-/** `seed`: prints what was made and what was there. 0 when it is done, 1 and one sentence when it is not, 2 on wrong usage. */
+/** `seed`: prints what was made and what was there. 0 when it is done, 2 on wrong usage. @throws when it is not done */
 export async function runSeed(deps: SeedDeps, args: readonly string[]): Promise<number> {
   const values = readArgs(args);
   if (values === null || (values.demo && values["no-demo"])) {
@@ -15,14 +15,9 @@ export async function runSeed(deps: SeedDeps, args: readonly string[]): Promise<
     console.log(seedHelp);
     return 0;
   }
-  try {
-    const demo = values.demo ?? (values["no-demo"] ? false : !deps.production);
-    print(await seed(deps, { demo }), values.json === true);
-    return 0;
-  } catch (error) {
-    console.error(`the seed was not finished: ${(error as Error).message}`);
-    return 1;
-  }
+  const demo = values.demo ?? (values["no-demo"] ? false : !deps.production);
+  print(await seed(deps, { demo }), values.json === true);
+  return 0;
 }
 
 function readArgs(args: readonly string[]) {

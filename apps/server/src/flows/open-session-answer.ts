@@ -35,7 +35,7 @@ export type OpenedSession = {
 export type OfferedFeature = {
   featureKey: string;
   displayName: string;
-  routePreference: readonly string[];
+  routePreference: DirectoryFeature["policy"]["route_preference"];
   /** `provider/model`, those that this session may call. */
   models: readonly string[];
   privacy: string;

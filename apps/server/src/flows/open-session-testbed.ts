@@ -21,6 +21,9 @@ import { createFeature } from "./features.ts";
 
 export type Testbed = Awaited<ReturnType<typeof openTestbed>>;
 
+/** Seals nothing of worth. */
+const testEncryptionKey = "Jr7vX2mQ9cTzK4wLh8sBpN5dYfG3aE6uR1oV0iCt";
+
 export const testActor = { actorScope: "bootstrap", actorId: "bootstrap", actorName: "test" } as const;
 
 /** The bootstrap credential for developers: all scopes, any developer. */
@@ -75,7 +78,7 @@ export async function openTestbed(server: PostgresServer) {
     directory,
     effectiveManifest,
     defaultScopes: defaultDeveloperScopes,
-    secretBox: createSecretBox(["a test key that seals nothing of worth"]),
+    secretBox: createSecretBox([testEncryptionKey]),
     production: false,
     sessionTtlSeconds: 3600,
     userTokenMaxTtlSeconds: 600,

@@ -230,7 +230,7 @@ describe("a session's life", () => {
       maxSpendUsd: parseUsd("1") as Usd,
     });
     const session = await contextOf(first.token);
-    const second = await refreshSession(bed.deps, session!, { token: first.token });
+    const second = await refreshSession(bed.deps, session!, {});
     expect(second).toMatchObject({ sessionId: first.sessionId, maxSpendUsd: 100_000_000n });
     expect(second.token).not.toBe(first.token);
     expect((await bed.sessions.find(second.token, address)).state).toBe("live");
@@ -250,27 +250,22 @@ describe("a session's life", () => {
       });
     const opened = await open({ publicAppId: "app_expiry", userToken: await sign("u", Date.now()) });
     const session = (await contextOf(opened.token))!;
-    const input = { token: opened.token };
     await bed.cloned.setClockOffset(100_000);
     try {
       await expect.poll(() => bed.feed.now() - Date.now()).toBeGreaterThan(90_000);
       expect((await bed.sessions.find(opened.token, address)).state).toBe("expired");
-      await expect(refreshSession(bed.deps, session, input)).rejects.toMatchObject({
+      await expect(refreshSession(bed.deps, session, {})).rejects.toMatchObject({
         code: "expired_session",
       });
       const foreign = await sign("somebody else", bed.feed.now());
-      await expect(refreshSession(bed.deps, session, { ...input, userToken: foreign })).rejects.toMatchObject(
-        {
-          details: { reason: "subject_mismatch" },
-        },
-      );
+      await expect(refreshSession(bed.deps, session, { userToken: foreign })).rejects.toMatchObject({
+        details: { reason: "subject_mismatch" },
+      });
       const userToken = await sign("u", bed.feed.now());
-      expect((await refreshSession(bed.deps, session, { ...input, userToken })).sessionId).toBe(
-        opened.sessionId,
-      );
+      expect((await refreshSession(bed.deps, session, { userToken })).sessionId).toBe(opened.sessionId);
       await bed.cloned.setClockOffset(1_000_000);
       await expect.poll(() => bed.feed.now() - Date.now()).toBeGreaterThan(990_000);
-      const late = { ...input, userToken: await sign("u", bed.feed.now()) };
+      const late = { userToken: await sign("u", bed.feed.now()) };
       await expect(refreshSession(bed.deps, session, late)).rejects.toMatchObject({
         code: "expired_session",
       });
@@ -291,7 +286,7 @@ describe("a session's life", () => {
         tx`update virtual_sessions set proved_at = mf_now() - interval '61 seconds' where id = ${opened.sessionId}`,
     );
     const session = (await contextOf(opened.token))!;
-    await expect(refreshSession(bed.deps, session, { token: opened.token })).rejects.toMatchObject({
+    await expect(refreshSession(bed.deps, session, {})).rejects.toMatchObject({
       code: "expired_session",
     });
   });

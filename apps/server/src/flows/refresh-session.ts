@@ -24,14 +24,13 @@ import { describeSession, type OpenedSession } from "./open-session-answer.ts";
 const graceMs = 300_000;
 
 export type RefreshSessionInput = {
-  /** The token that the request came with; it may have expired. */
-  token: string;
   userToken?: string | undefined;
   ttlSeconds?: number | undefined;
 };
 
 /**
- * Gives the same session a new token; caps and spend go on, the old token lives a minute more.
+ * `session` is the caller's, which may have expired. Gives the same session a new token; caps and
+ * spend go on, the old token lives a minute more.
  * @throws ApiError expired_session, invalid_session, invalid_user_token, suspended
  */
 export async function refreshSession(
@@ -50,7 +49,7 @@ export async function refreshSession(
   const key = { appId: session.appId, sessionId: session.sessionId };
   const refreshed = await deps.database.write({ purpose: "auth" }, async (tx) => {
     if (claims?.jti) await useOnce(tx, session.appId, claims);
-    const locked = await lockSession(tx, { ...key, tokenHash: hashToken(input.token) });
+    const locked = await lockSession(tx, { ...key, tokenHash: session.tokenHash });
     if (!locked || locked.revoked)
       throw new ApiError("invalid_session", "This session has ended; open a new one.");
     refuseTooOld(locked, proofTime);

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { runSeed } from "../commands/seed.ts";
+import { systemOwners } from "../modules/books/books.ts";
+import { readSettings } from "../modules/tenancy/tenancy.ts";
 import { updateApp } from "./apps.ts";
 import { openSession } from "./open-session.ts";
 import { bootstrapCaller, openTestbed, type Testbed, testActor } from "./open-session-testbed.ts";
+import { ensureShippedPrices } from "./prices-shipped.ts";
 import { type SeedDeps, seed } from "./seed.ts";
+import { updateSettings } from "./settings.ts";
 
 let bed: Testbed;
 beforeAll(async () => {
@@ -82,9 +86,26 @@ describe("the seed", () => {
     expect([...rows]).toEqual([{ dead: true }]);
   });
 
-  it("refuses flags that it does not know", async () => {
+  it("lets auto-text follow the environment until an operator has said what it is", async () => {
+    const withKey = { ...seedDeps(), autoText: [{ provider: "openai", model: "gpt-5-mini" }] };
+    await seed(withKey, { demo: false });
+    expect((await bed.database.read({}, readSettings)).autoText).toEqual(withKey.autoText);
+    await updateSettings(
+      bed.deps,
+      testActor,
+      { autoText: [{ provider: "groq", model: "own-choice" }] },
+      "ours",
+    );
+    await seed(seedDeps(), { demo: false });
+    expect((await bed.database.read({}, readSettings)).autoText).toEqual([
+      { provider: "groq", model: "own-choice" },
+    ]);
+  });
+
+  it("is a command that can be run again", async () => {
     expect(await runSeed(seedDeps(), ["--wrong"])).toBe(2);
     expect(await runSeed(seedDeps(), ["--demo", "--no-demo"])).toBe(2);
+    expect(await runSeed(seedDeps(), ["--json"])).toBe(0);
   });
 });
 
@@ -100,7 +121,7 @@ function seedDeps(ports = { crmDemo: 5174, simulatedProvider: 4010 }): SeedDeps 
       { provider: "simulated", model: "sim-small" },
       { provider: "simulated", model: "sim-large" },
     ],
-    seedPrices: async () => ({ version: 1, created: false }),
+    seedPrices: () => ensureShippedPrices({ database: bed.database, feed: bed.feed, production: false }),
     creditOpeningBalance: async ({ walletId, ...credit }) => {
       const moved = await bed.books.move({
         ...credit,
@@ -108,7 +129,7 @@ function seedDeps(ports = { crmDemo: 5174, simulatedProvider: 4010 }): SeedDeps 
         endUserId: walletId,
         direction: "credit",
         fund: "test",
-        counterparty: { scope: "external", id: "00000000-0000-0000-0000-000000000011" },
+        counterparty: { scope: "external", id: systemOwners.externalOpening },
         reason: "seed_opening_balance",
         adjustment: null,
         audit: null,

@@ -2,7 +2,8 @@ import { announce } from "../lib/change-feed.ts";
 import type { Database, Tx } from "../lib/db.ts";
 import type { Usd } from "../lib/money.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
-import { addMissingSettings, type OperatorSettings } from "../modules/tenancy/tenancy.ts";
+import { hasEntry } from "../modules/audit/audit.ts";
+import { type OperatorSettings, seedSettings } from "../modules/tenancy/tenancy.ts";
 import { demoTenant, isolationTenant, plantTenant } from "./seed-tenant.ts";
 
 export type SeedDeps = {
@@ -71,9 +72,11 @@ async function underLock<T>(database: Database, work: () => Promise<T>): Promise
 
 async function seedPlatform(deps: SeedDeps): Promise<SeededRow[]> {
   const rows = await deps.database.write({ purpose: "operator" }, async (tx) => {
-    const added = await addMissingSettings(tx, { autoText: deps.autoText });
-    if (added.length > 0) await announce(tx, "settings", "operator");
-    const made: SeededRow[] = [{ what: "operator settings", created: added.length > 0 }];
+    // A provider key that comes later changes `auto-text`, until an operator says what it is to be.
+    const autoTextIsEdited = await hasEntry(tx, "settings.update", "setting", "auto-text");
+    const settings = await seedSettings(tx, { autoText: deps.autoText, autoTextIsEdited });
+    if (settings.changed) await announce(tx, "settings", "operator");
+    const made: SeededRow[] = [{ what: "operator settings", created: settings.added.length > 0 }];
     if (!deps.production) made.push(await seedSimulatedProvider(tx, deps.ports.simulatedProvider));
     return made;
   });

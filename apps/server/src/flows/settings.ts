@@ -14,17 +14,27 @@ export async function updateSettings(
     const before = await readSettings(tx);
     await writeSettings(tx, change);
     const after = await readSettings(tx);
-    await append(tx, {
-      ...actor,
-      action: "settings.update",
-      resourceType: "settings",
-      resourceId: Object.keys(change).sort().join(",") || "none",
-      reason,
-      before,
-      after,
-    });
+    for (const name of Object.keys(change) as (keyof OperatorSettings)[]) {
+      await append(tx, {
+        ...actor,
+        action: "settings.update",
+        resourceType: "setting",
+        resourceId: settingNames[name],
+        reason,
+        before: { value: before[name] },
+        after: { value: after[name] },
+      });
+    }
     return { after, version: await announce(tx, "settings", "operator") };
   });
   await deps.feed.waitUntilSeen(version);
   return after;
 }
+
+/** As the wire and the table spell them. */
+const settingNames: Record<keyof OperatorSettings, string> = {
+  autoText: "auto-text",
+  maxMarkupPercent: "max_markup_percent",
+  maxDeveloperShareBps: "max_developer_share_bps",
+  maxFeeUsd: "max_fee_usd",
+};

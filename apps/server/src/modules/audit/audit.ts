@@ -2,6 +2,9 @@ import type { Tx } from "../../lib/db.ts";
 import { redact } from "./rules.ts";
 import { insertEntry } from "./store.ts";
 
+/** Whether that was ever done to that thing. */
+export { hasEntry } from "./store.ts";
+
 export type AuditActorScope = "developer" | "end_user" | "admin" | "stripe" | "system" | "bootstrap";
 
 /** Who did something, as the audit rows name them. Flows are handed this by their entrance. */

@@ -22,3 +22,14 @@ export async function insertEntry(tx: Tx, entry: AuditEntry): Promise<void> {
     address_prefix: entry.addressPrefix ?? null,
   })}`;
 }
+
+export async function hasEntry(
+  tx: Tx,
+  action: string,
+  resourceType: string,
+  resourceId: string,
+): Promise<boolean> {
+  const rows = await tx`select 1 from audit_logs
+    where resource_type = ${resourceType} and resource_id = ${resourceId} and action = ${action} limit 1`;
+  return rows.length > 0;
+}

@@ -15,6 +15,7 @@ const runningPerAddress = 8;
 const waitingPerAddress = 2_000;
 const rememberedAddresses = 20_000;
 
+/** `nowMs` is any clock that goes forward. */
 export function createMissLimiter(nowMs: () => number): MissLimiter {
   const visitors = new Map<string, Visitor>();
   return {
@@ -72,10 +73,14 @@ function forgetOne(visitors: Map<string, Visitor>): void {
 function refuseAboveLimit(visitor: Visitor, nowMs: number): void {
   if (nowMs - visitor.windowStartMs >= windowMs) return;
   if (visitor.misses < missesPerWindow && visitor.waiting.length < waitingPerAddress) return;
-  const resetAtMs = visitor.windowStartMs + windowMs;
+  const waitMs = visitor.windowStartMs + windowMs - nowMs;
   throw new ApiError("rate_limited", "Too many unknown tokens from this address; wait and try again.", {
-    details: { level: "address", limit: missesPerWindow, reset_at: new Date(resetAtMs).toISOString() },
-    retryAfterSeconds: Math.max(1, Math.ceil((resetAtMs - nowMs) / 1000)),
+    details: {
+      level: "address",
+      limit: missesPerWindow,
+      reset_at: new Date(Date.now() + waitMs).toISOString(),
+    },
+    retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)),
   });
 }
 

@@ -6,6 +6,8 @@ export type IdentityMode = "signed" | "server" | "demo";
 /** What is known of a caller's session without asking the database: plain facts, never changed in place. */
 export type SessionContext = {
   readonly sessionId: string;
+  /** Of the token that was presented: a refreshed session has two for a minute. */
+  readonly tokenHash: string;
   readonly appId: string;
   readonly publicAppId: string;
   readonly appName: string;

@@ -21,7 +21,7 @@ export async function readSessionByTokenHash(tx: Tx, tokenHash: string): Promise
     join end_users u on u.app_id = s.app_id and u.id = s.end_user_id
     join wallets w on w.app_id = s.app_id and w.id = s.end_user_id
     where (s.token_hash = ${tokenHash} or s.previous_token_hash = ${tokenHash}) and s.revoked_at is null`;
-  return row ? contextOf(row) : null;
+  return row ? contextOf(row, tokenHash) : null;
 }
 
 export type NewSession = {
@@ -159,8 +159,9 @@ function list(words: readonly string[] | null): string[] | null {
   return words === null ? null : [...words];
 }
 
-function contextOf(row: postgres.Row): SessionContext {
+function contextOf(row: postgres.Row, tokenHash: string): SessionContext {
   return {
+    tokenHash,
     sessionId: row.id,
     appId: row.app_id,
     publicAppId: row.public_app_id,

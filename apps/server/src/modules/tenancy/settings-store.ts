@@ -31,18 +31,25 @@ export async function writeSettings(tx: Tx, change: Partial<OperatorSettings>): 
   }
 }
 
-/** Sets what is not there yet. Gives the names it set. */
-export async function addMissingSettings(
+/**
+ * Sets what is not there yet, and `auto-text` for as long as nobody has said what it is to be. Gives the names that it
+ * made and whether anything changed.
+ */
+export async function seedSettings(
   tx: Tx,
-  settings: { autoText: readonly ModelEntry[] },
-): Promise<string[]> {
+  settings: { autoText: readonly ModelEntry[]; autoTextIsEdited: boolean },
+): Promise<{ added: string[]; changed: boolean }> {
   const added: string[] = [];
   for (const [name, value] of namesOf({ ...unlessSet, autoText: [...settings.autoText] })) {
     const rows = await tx`insert into settings (name, value) values (${name}, ${tx.json(value as never)})
       on conflict (name) do nothing returning name`;
     if (rows.length > 0) added.push(name);
   }
-  return added;
+  if (settings.autoTextIsEdited) return { added, changed: added.length > 0 };
+  const wanted = tx.json([...settings.autoText] as never);
+  const moved = await tx`update settings set value = ${wanted}, updated_at = mf_now()
+    where name = 'auto-text' and value <> ${wanted} returning name`;
+  return { added, changed: added.length > 0 || moved.length > 0 };
 }
 
 function namesOf(settings: Partial<OperatorSettings>): [string, unknown][] {

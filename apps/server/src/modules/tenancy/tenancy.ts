@@ -67,4 +67,4 @@ export {
   refuseOtherVersion,
   type StoredLimits,
 } from "./rules.ts";
-export { addMissingSettings, type OperatorSettings, readSettings, writeSettings } from "./settings-store.ts";
+export { type OperatorSettings, readSettings, seedSettings, writeSettings } from "./settings-store.ts";
