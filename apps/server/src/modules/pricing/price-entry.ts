@@ -23,7 +23,10 @@ export class PriceListRefused extends ApiError {
     const count = issues.length === 1 ? "1 fault" : `${more ? "more than " : ""}${issues.length} faults`;
     super("invalid_request", `The price list has ${count}; the first: ${first.path} ${first.message}`, {
       param: first.path,
-      details: { issues, ...(more ? { more: true } : {}) },
+      details: {
+        issues: issues.map(({ path, message }) => ({ param: path, message })),
+        ...(more ? { more: true } : {}),
+      },
     });
     this.name = "PriceListRefused";
     this.issues = issues;

@@ -3,6 +3,10 @@ import { priceKey } from "./price-entry.ts";
 import type { ModelPrice } from "./rules.ts";
 import { type PublishedVersion, readPublishedVersions } from "./store.ts";
 
+export { parseEntries, parseSnapshot } from "./import-formats.ts";
+export { renderDiff } from "./price-diff.ts";
+export { entryToWire, type PriceEntry, type PriceList, priceKey } from "./price-entry.ts";
+export { faultLines, formatOfFile, type PriceFileFormat, parsePriceFile } from "./price-file.ts";
 export {
   affordableOutputTokens,
   type ChargeRule,
@@ -17,6 +21,30 @@ export {
   type TokenCounts,
   worstCaseUsd,
 } from "./rules.ts";
+export { type PriceSource, type PublishedVersion, readPublishedVersions } from "./store.ts";
+export {
+  changeOf,
+  changeToWire,
+  defaultMaxChangePercent,
+  largeChangesToWire,
+  type VersionChange,
+  versionsBelow,
+} from "./version-change.ts";
+export {
+  type DatedPrice,
+  findPublishedContent,
+  insertDraft,
+  insertPublication,
+  listPrices,
+  listVersions,
+  lockPublications,
+  type PriceVersion,
+  readEntries,
+  readNowMs,
+  readPricedModels,
+  readVersion,
+  type VersionStatus,
+} from "./version-store.ts";
 
 /** The price book in memory: what is in force now, by the database's clock. */
 export type PriceBook = {
@@ -34,6 +62,11 @@ export type PriceBook = {
 export function createPriceBook(options: { database: Database; now: () => number }): PriceBook {
   let versions: readonly PublishedVersion[] = [];
   let inForce = bookAt([], 0);
+  let reloading: Promise<void> = Promise.resolve();
+  const reload = async (): Promise<void> => {
+    versions = await options.database.read({ purpose: "cache" }, readPublishedVersions);
+    inForce = bookAt(versions, options.now());
+  };
   const current = (): Book => {
     const now = options.now();
     if (now >= inForce.nextAtMs || now < inForce.sinceMs) inForce = bookAt(versions, now);
@@ -43,10 +76,8 @@ export function createPriceBook(options: { database: Database; now: () => number
     version: () => current().version,
     find: (provider, model) => current().prices.get(priceKey({ provider, model })) ?? null,
     providersOf: (model) => current().providersByModel.get(model) ?? [],
-    reload: async () => {
-      versions = await options.database.read({ purpose: "cache" }, readPublishedVersions);
-      inForce = bookAt(versions, options.now());
-    },
+    // One after the other: an older answer must never replace a newer one.
+    reload: () => (reloading = reloading.catch(() => {}).then(reload)),
   };
 }
 

@@ -1,7 +1,21 @@
 import type { Database } from "../../lib/db.ts";
-import { readProviders } from "./store.ts";
+import type { SecretPlace } from "../../lib/secret-box.ts";
+import { maskKey } from "./mask.ts";
+import { readProviders, readSealedKeys, type SealedKey } from "./store.ts";
 
+export { type BaseUrlRefusal, refusalOfBaseUrl } from "./base-url.ts";
+export { maskKey } from "./mask.ts";
 export { aliasOf, isSameModel, type ListedModel, listedUnder, type PlannedRoute } from "./rules.ts";
+export {
+  destroyKey,
+  insertKey,
+  lockStoredKey,
+  lockStoredProvider,
+  readStoredKeys,
+  readStoredProviders,
+  upsertProvider,
+} from "./store.ts";
+export { type ProviderView, readProviderViews } from "./views.ts";
 
 /** A provider that the platform pays, with the keys that may be used, dearest secrets opened in memory alone. */
 export type Upstream = {
@@ -18,16 +32,27 @@ export type Upstream = {
 
 export type UpstreamHealth = { lastSuccessAtMs: number | null; recent: ("ok" | "failed")[] };
 
+/** The environment's upstream as people may see it. */
+export type ConfiguredView = { name: string; baseUrl: string; masked: readonly string[] };
+
 export type ConfiguredUpstream = { name: string; baseUrl: string; keys: readonly (string | null)[] };
 
 export type Upstreams = {
   find(name: string): Upstream | null;
   all(): readonly Upstream[];
+  /** Those of the environment, their keys masked. */
+  configured(): readonly ConfiguredView[];
   /** True for the exact origins that operators configured: the egress guard's second door. */
   allowsOrigin(origin: string): boolean;
   record(name: string, outcome: "ok" | "failed", atMs: number): void;
+  /** Reads the operator's rows and keys again. */
   reload(): Promise<void>;
 };
+
+/** Where a platform's key is sealed to. */
+export function providerKeyPlace(credentialId: string): SecretPlace {
+  return { table: "provider_credentials", column: "sealed_secret", rowId: credentialId, owner: "platform" };
+}
 
 const recentMost = 100;
 
@@ -45,9 +70,37 @@ export function createUpstreams(options: {
     health.set(name, known);
     return known;
   };
+  const reload = async (): Promise<void> => {
+    const { rows, sealed } = await options.database.read({ purpose: "cache" }, async (tx) => ({
+      rows: await readProviders(tx),
+      sealed: Map.groupBy(await readSealedKeys(tx), (key) => key.provider),
+    }));
+    const keysOf = (name: string, otherwise: Upstream["keys"]): Upstream["keys"] => {
+      const opened = openAll(sealed.get(name) ?? [], options.openSecret);
+      return opened.length > 0 ? opened : otherwise;
+    };
+    const next = new Map<string, Upstream>();
+    for (const { name, baseUrl, keys } of options.configured) {
+      const health = healthOf(name);
+      next.set(name, { name, baseUrl, dialect: "openai", status: "on", keys: keysOf(name, keys), health });
+    }
+    for (const row of rows) {
+      const keys = next.get(row.name)?.keys ?? keysOf(row.name, [null]);
+      next.set(row.name, { ...row, dialect: "openai", keys, health: healthOf(row.name) });
+    }
+    byName = next;
+    origins = new Set([...next.values()].map(({ baseUrl }) => new URL(baseUrl).origin));
+  };
+  let reloading: Promise<void> = Promise.resolve();
   return {
     find: (name) => byName.get(name) ?? null,
     all: () => [...byName.values()],
+    configured: () =>
+      options.configured.map(({ name, baseUrl, keys }) => ({
+        name,
+        baseUrl,
+        masked: keys.flatMap((key) => (key === null ? [] : [maskKey(key).masked])),
+      })),
     allowsOrigin: (origin) => origins.has(origin),
     record: (name, outcome, atMs) => {
       const known = healthOf(name);
@@ -55,19 +108,14 @@ export function createUpstreams(options: {
       known.recent.push(outcome);
       if (known.recent.length > recentMost) known.recent.shift();
     },
-    reload: async () => {
-      const stored = await options.database.read({ purpose: "cache" }, readProviders);
-      const next = new Map<string, Upstream>();
-      for (const { name, baseUrl, keys } of options.configured) {
-        next.set(name, { name, baseUrl, dialect: "openai", status: "on", keys, health: healthOf(name) });
-      }
-      for (const row of stored) {
-        const opened = row.credentials.flatMap(({ id, sealed }) => options.openSecret(sealed, id) ?? []);
-        const keys = opened.length > 0 ? opened : (next.get(row.name)?.keys ?? [null]);
-        next.set(row.name, { ...row, dialect: "openai", keys, health: healthOf(row.name) });
-      }
-      byName = next;
-      origins = new Set([...next.values()].map(({ baseUrl }) => new URL(baseUrl).origin));
-    },
+    // One after the other: an older answer must never replace a newer one.
+    reload: () => (reloading = reloading.catch(() => {}).then(reload)),
   };
+}
+
+function openAll(
+  sealed: readonly SealedKey[],
+  openSecret: (sealed: string, credentialId: string) => string | null,
+): string[] {
+  return sealed.flatMap((key) => openSecret(key.sealed, key.id) ?? []);
 }
