@@ -20,6 +20,9 @@ export function renderConfiguration(): string {
   ]);
 }
 
+/** Set by our own programs, never by people. */
+const inner = new Set(["MODELFAUCET_FAILPOINT", "MODELFAUCET_PARENT_PID"]);
+
 /** A template: what is required in production stands open, everything else is a comment with its default. */
 export function renderEnvExample(): string {
   const lines = [
@@ -27,7 +30,7 @@ export function renderEnvExample(): string {
     "# `npm start` needs none of it. A server in production needs every line that is not a comment.",
   ];
   for (const [name, variable] of entries) {
-    if (variable.for.length === 1 && variable.for[0] === "testkit") continue;
+    if (inner.has(name)) continue;
     lines.push("", `# ${variable.doc}`);
     if (variable.secret) lines.push("# Secret: keep it in a secret manager.");
     const open = variable.required !== undefined;

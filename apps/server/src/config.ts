@@ -153,6 +153,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     /** `name:action:count`, comma-separated; never set in production. */
     failpoints: values.MODELFAUCET_FAILPOINT ?? null,
+    /** True where another process of ours made this one and it should end with that. */
+    endsWithParent: values.MODELFAUCET_PARENT_PID !== undefined,
     clients: {
       apiBaseUrl: values.MODELFAUCET_API_BASE_URL ?? null,
       gatewayBaseUrl: values.MODELFAUCET_GATEWAY_BASE_URL ?? null,

@@ -1,3 +1,4 @@
+// Longer than other files, because it is one table that is read as a whole.
 import {
   address,
   amountUsd,
@@ -438,6 +439,11 @@ export const variables = {
     for: ["commands"],
     kind: upstreamUrl,
     doc: "The gateway that a command talks to.",
+  },
+  MODELFAUCET_PARENT_PID: {
+    for: ["platform"],
+    kind: anyText,
+    doc: "Set by `npm start` and the tests: this process ends when the one that made it is gone.",
   },
   MODELFAUCET_FAILPOINT: {
     for: ["testkit"],
