@@ -1,7 +1,7 @@
 /** Reads of the books: wallets, what moved on them, and whether what is stored is what follows from the entries. */
 import type { Tx } from "../../lib/db.ts";
 import { isUuid } from "../../lib/ids.ts";
-import { maxUsd, type Usd, usdFromStore, zeroUsd } from "../../lib/money.ts";
+import { type Usd, usdFromStore } from "../../lib/money.ts";
 import {
   ledgerKindsOf,
   type OwnedWalletObject,
@@ -14,7 +14,6 @@ import {
 import {
   type Reconciled,
   type ReconciliationFilter,
-  selectDeveloperBalances,
   selectReconciliation,
   selectReconciliationSummary,
   selectSessionLimits,
@@ -135,21 +134,6 @@ export async function reconcileWallets(
     mismatches: summary.mismatches,
     ...pageOf(rows, slice.limit, (row) => ({ item: row, place: row.wallet_id })),
   };
-}
-
-/** What was booked to and from developers since the beginning. A developer without entries is left out. */
-export async function readDeveloperMoney(
-  tx: Tx,
-  developerIds: readonly string[],
-): Promise<Map<string, { balanceUsd: Usd; payableUsd: Usd; debtUsd: Usd }>> {
-  const rows = developerIds.length === 0 ? [] : await selectDeveloperBalances(tx, developerIds);
-  return new Map(
-    rows.map((row) => {
-      const balanceUsd = usdFromStore(row.balance_usd);
-      const debtUsd = maxUsd(zeroUsd, -balanceUsd as Usd);
-      return [row.id, { balanceUsd, payableUsd: maxUsd(zeroUsd, balanceUsd), debtUsd }];
-    }),
-  );
 }
 
 function ownedWalletOf(row: WalletRow, rule: TestMoneyRule): OwnedWalletObject {

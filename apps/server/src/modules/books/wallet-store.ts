@@ -153,12 +153,6 @@ export const selectReconciliationSummary = (tx: Tx, filter: ReconciliationFilter
   select count(*)::int as wallets, (count(*) filter (where stored_usd <> derived_usd))::int as mismatches, mf_now() as now
   from compared`;
 
-export const selectDeveloperBalances = (tx: Tx, ids: readonly string[]) => tx<
-  { id: string; balance_usd: string }[]
->`
-  select wallet_id as id, sum(amount_usd)::numeric(38,8)::text as balance_usd
-  from entries where scope = 'developer' and wallet_id = any(${[...ids]}::uuid[]) group by wallet_id`;
-
 const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
   select w.id as wallet_id, w.owner_scope, coalesce(e.total, 0) as derived_usd,
     case w.owner_scope when 'end_user' then coalesce(a.total, 0) else coalesce(e.total, 0) end as stored_usd

@@ -16,15 +16,13 @@ export type WalletWatch = {
     waitMs: number,
     leaving: AbortSignal,
   ): Promise<void>;
-  /** Asks now instead of at the next poll: somebody in this process has moved money. */
-  hurry(): void;
   readonly waiting: number;
   stop(): void;
 };
 
 export type WalletWatchOptions = {
   database: Pick<Database, "read">;
-  /** Two polls are at least so far apart, hurried or not. */
+  /** Two polls are at least so far apart; the first one after a pause comes at once. */
   pollMs?: number;
   mostWaiters?: number;
   mostWaitersPerWallet?: number;
@@ -49,13 +47,14 @@ export function createWalletWatch(options: WalletWatchOptions): WalletWatch {
     if (polling || stopped || watched.size === 0) return;
     polling = true;
     polledAt = performance.now();
-    const asked = [...watched.values()];
-    const places = asked.map(({ appId, id }) => ({ app_id: appId, id }));
+    // Who joins while the statement runs may know a newer balance than it reads.
+    const asked = new Map([...watched].map(([key, { waiters }]) => [key, [...waiters]]));
+    const places = [...watched.values()].map(({ appId, id }) => ({ app_id: appId, id }));
     try {
       const rows = await options.database.read({ purpose: "cache" }, (tx) => selectBalances(tx, places));
       for (const row of rows) {
         const balanceUsd = usdFromStore(row.balance_usd);
-        for (const waiter of [...(watched.get(keyOf(row.app_id, row.id))?.waiters ?? [])]) {
+        for (const waiter of asked.get(keyOf(row.app_id, row.id)) ?? []) {
           if (waiter.knownUsd !== balanceUsd) waiter.end();
         }
       }
@@ -102,10 +101,6 @@ export function createWalletWatch(options: WalletWatchOptions): WalletWatch {
         leaving.addEventListener("abort", waiter.end, { once: true });
         schedule();
       });
-    },
-    hurry: () => {
-      // A first poll after a pause comes at once; otherwise the distance between two polls holds.
-      schedule();
     },
     get waiting() {
       return waiting;
