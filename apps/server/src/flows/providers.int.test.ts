@@ -165,9 +165,12 @@ describe("a key of an upstream", () => {
     await addKey("mixed", canary);
     const { keys } = await addKey("mixed", `${canary}2`);
     const [first, second] = keys.map(({ id }) => id!);
-    await bed.database.write({ purpose: "operator" }, (tx) => tx`
+    await bed.database.write(
+      { purpose: "operator" },
+      (tx) => tx`
       update provider_credentials set sealed_secret =
-        (select sealed_secret from provider_credentials where id = ${second!}) where id = ${first!}`);
+        (select sealed_secret from provider_credentials where id = ${second!}) where id = ${first!}`,
+    );
     await bed.instances[0].upstreams.reload();
     expect(upstream("mixed", 0)?.keys).toEqual([`${canary}2`]);
   });
