@@ -192,7 +192,7 @@ async function refuseShareAboveMaximum(
   const share = change.defaultDeveloperShareBps;
   if (share !== undefined && share > maxima.maxDeveloperShareBps) {
     const maximum = maxima.maxDeveloperShareBps;
-    refuseIssues([{ path: "default_developer_share_bps", message: `must be at most ${maximum}`, maximum }]);
+    refuseIssues([{ param: "default_developer_share_bps", message: `must be at most ${maximum}`, maximum }]);
   }
   return maxima;
 }
@@ -203,14 +203,14 @@ function refuseForeignPlaces(change: AppChange, production: boolean): void {
       ? []
       : [
           {
-            path: `allowed_origins[${index}]`,
+            param: `allowed_origins.${index}`,
             message: "must be https; http is for loopback outside production",
           },
         ],
   );
   const url = change.supportUrl;
   if (url && !isUrlAllowedHere(url, production)) {
-    issues.push({ path: "support_url", message: "must be https; http is for loopback outside production" });
+    issues.push({ param: "support_url", message: "must be https; http is for loopback outside production" });
   }
   refuseIssues(issues);
 }

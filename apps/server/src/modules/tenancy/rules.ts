@@ -36,13 +36,13 @@ export function mergeLimits(
   return merged as StoredLimits;
 }
 
-export type Issue = { path: string; message: string; maximum?: number | string };
+export type Issue = { param: string; message: string; maximum?: number | string };
 
 /** Every figure of a manifest that is above what the operator allows. */
 export function issuesOfPricing(pricing: EffectivePricing, maxima: Maxima): Issue[] {
   const issues: Issue[] = [];
   const above = (field: string, maximum: number | string) =>
-    issues.push({ path: `pricing.${field}`, message: `must be at most ${maximum}`, maximum });
+    issues.push({ param: `pricing.${field}`, message: `must be at most ${maximum}`, maximum });
   if (pricing.markup_percent > maxima.maxMarkupPercent) above("markup_percent", maxima.maxMarkupPercent);
   if (pricing.developer_share_bps > maxima.maxDeveloperShareBps) {
     above("developer_share_bps", maxima.maxDeveloperShareBps);
@@ -56,8 +56,8 @@ export function issuesOfPricing(pricing: EffectivePricing, maxima: Maxima): Issu
 export function refuseIssues(issues: readonly Issue[]): void {
   const [first] = issues;
   if (!first) return;
-  throw new ApiError("invalid_request", `${first.path} ${first.message}.`, {
-    param: first.path,
+  throw new ApiError("invalid_request", `\`${first.param}\` ${first.message}.`, {
+    param: first.param,
     details: { issues, ...(first.maximum === undefined ? {} : { maximum: first.maximum }) },
   });
 }
