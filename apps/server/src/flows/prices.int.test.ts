@@ -82,6 +82,25 @@ describe("a price version", () => {
     expect(bed.instances[1].prices.find("exact", "m")).toEqual({ ...list.entries[0], version });
   });
 
+  it("keeps what the list does not say of a model beside its prices", async () => {
+    const full = { context_length: 1_000_000, max_output_tokens: 64_000, capabilities: ["tools"] };
+    const of = (more: object, input_usd = "1") =>
+      parseEntries([{ provider: "facts", model: "m", per_million: { input_usd, output_usd: "1" }, ...more }]);
+    await publish(await draft(of(full)));
+    await publish(await draft(of({}, "1.1")));
+    expect(bed.instances[1].prices.find("facts", "m")).toMatchObject({
+      contextLength: 1_000_000,
+      maxOutputTokens: 64_000,
+      capabilities: ["tools"],
+    });
+    await publish(await draft(of({ context_length: 32_000, capabilities: [] })));
+    expect(bed.instances[1].prices.find("facts", "m")).toMatchObject({
+      contextLength: 32_000,
+      maxOutputTokens: 32_000,
+      capabilities: [],
+    });
+  });
+
   it("replaces only the models that it names", async () => {
     await publish(await draft(prices("merge", { a: ["1", "1"], b: ["2", "2"] })));
     const second = await importPrices(bed.deps, testOperator, {

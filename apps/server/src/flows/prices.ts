@@ -8,8 +8,10 @@ import {
   defaultMaxChangePercent,
   insertDraft,
   insertPublication,
+  keepUnsaid,
   largeChangesToWire,
   lockPublications,
+  type PriceEntry,
   type PriceList,
   type PriceSource,
   type PriceVersion,
@@ -49,15 +51,15 @@ export async function importPrices(
   input: ImportPricesInput,
 ): Promise<PriceVersionChange> {
   if (input.dryRun) {
-    const change = await deps.database.read({ purpose: "operator" }, (tx) => changeOfImport(tx, input));
+    const { change } = await deps.database.read({ purpose: "operator" }, (tx) => prepare(tx, input));
     return { ...change, version: null, status: "draft" };
   }
   return deps.database.write({ purpose: "operator" }, async (tx) => {
-    const change = await changeOfImport(tx, input);
+    const { entries, change } = await prepare(tx, input);
     const { added, changed, removed } = changeToWire(change);
     const version = await insertDraft(tx, {
       source: input.source,
-      entries: input.list.entries,
+      entries,
       effectiveAt: input.effectiveAt ?? null,
       importedBy: nameOf(actor),
       facts: { added, changed, removed },
@@ -70,7 +72,7 @@ export async function importPrices(
       reason: input.reason,
       after: {
         source: input.source,
-        models: input.list.entries.length,
+        models: entries.length,
         effective_at: input.effectiveAt ?? null,
         added,
         changed,
@@ -127,7 +129,11 @@ export async function publishPrices(
 /** Clocks differ a little; within a minute a time counts as now. */
 const clockToleranceMs = 60_000;
 
-async function changeOfImport(tx: Tx, input: ImportPricesInput): Promise<VersionChange> {
+/** The whole models of the version to be, and how they differ from the book that they would be laid over. */
+async function prepare(
+  tx: Tx,
+  input: ImportPricesInput,
+): Promise<{ entries: PriceEntry[]; change: VersionChange }> {
   const nowMs = await readNowMs(tx);
   if (input.effectiveAt && input.effectiveAt.getTime() < nowMs - clockToleranceMs) {
     throw new ApiError(
@@ -139,8 +145,9 @@ async function changeOfImport(tx: Tx, input: ImportPricesInput): Promise<Version
   const { source, list, maxChangePercent } = input;
   const atMs = Math.max(input.effectiveAt?.getTime() ?? 0, nowMs);
   const below = versionsBelow(await readPublishedVersions(tx), atMs);
-  const change = changeOf({ source, entries: list.entries }, below, { maxChangePercent });
-  return { ...change, warnings: [...list.warnings, ...change.warnings] };
+  const entries = keepUnsaid(list, below);
+  const change = changeOf({ source, entries }, below, { maxChangePercent });
+  return { entries, change: { ...change, warnings: [...list.warnings, ...change.warnings] } };
 }
 
 /** Of a draft: what it would do now, or at its time. Of a published version: what it did to those before it. */

@@ -1,5 +1,5 @@
 import { CsvError, parse as readCsv } from "csv-parse/sync";
-import { type PriceEntry, PriceIssues, type PriceList } from "./price-entry.ts";
+import { PriceIssues, type PriceList } from "./price-entry.ts";
 import {
   finish,
   isRecord,
@@ -27,7 +27,7 @@ export function parseEntries(list: unknown): PriceList {
   }
   const found: Located[] = (list as unknown[]).map((item, index) => {
     const path = `entries[${index}]`;
-    return { path, entry: readEntry(item, path, `${path}.per_million`, issues) };
+    return readEntry(item, path, `${path}.per_million`, issues);
   });
   return finish(found, issues, []);
 }
@@ -56,9 +56,9 @@ export function parseCsv(text: string): PriceList {
     const path = `line ${line}`;
     if (cells.length !== columns.length) {
       issues.add(path, `has ${cells.length} fields where the header has ${columns.length}`);
-      return { path, entry: null };
+      return { path, entry: null, unsaid: [] };
     }
-    return { path, entry: readRecord(new Map(columns.map((name, i) => [name, cells[i]!])), path, issues) };
+    return readRecord(new Map(columns.map((name, i) => [name, cells[i]!])), path, issues);
   });
   return finish(found, issues, []);
 }
@@ -109,11 +109,7 @@ function checkHeader(header: readonly string[], issues: PriceIssues): void {
   }
 }
 
-function readRecord(
-  cells: ReadonlyMap<string, string>,
-  path: string,
-  issues: PriceIssues,
-): PriceEntry | null {
+function readRecord(cells: ReadonlyMap<string, string>, path: string, issues: PriceIssues): Located {
   const perMillion = Object.fromEntries(priceFieldNames.map((field) => [field, cells.get(field) || null]));
   const words = (cells.get("capabilities") ?? "").split(/[\s|;]+/).filter((word) => word !== "");
   return readEntry(
@@ -123,7 +119,7 @@ function readRecord(
       per_million: perMillion,
       context_length: writtenNumber(cells.get("context_length")),
       max_output_tokens: writtenNumber(cells.get("max_output_tokens")),
-      capabilities: words,
+      capabilities: words.length === 0 ? null : words,
     },
     path,
     path,

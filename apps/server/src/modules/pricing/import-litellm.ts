@@ -19,6 +19,7 @@ import {
   readJson,
   readNames,
   readTokens,
+  unsaidOf,
   WrittenNumber,
 } from "./read-entry.ts";
 import type { PerMillion } from "./rules.ts";
@@ -64,7 +65,7 @@ export function parseLitellm(
     const limited = !isRecord(facts) || hasLimits(facts);
     if (entry === null || own.issues.length > 0) continue;
     if (!limited) left.note(assumeLimits ? "assumed" : "unlimited", path);
-    if (limited || assumeLimits) found.push({ path, entry });
+    if (limited || assumeLimits) found.push({ path, entry, unsaid: unsaidLimits(facts) });
   }
   const single = mergeRepeats(found, faulty, left);
   if (single.length === 0 && issues.issues.length === 0) issues.add("file", "prices no chat model per token");
@@ -242,6 +243,14 @@ function readRanges(ranges: readonly unknown[], path: string, issues: PriceIssue
 
 function hasLimits(facts: Record<string, unknown>): boolean {
   return tokensOf(facts.max_input_tokens) !== null && tokensOf(facts.max_output_tokens) !== null;
+}
+
+function unsaidLimits(facts: unknown) {
+  if (!isRecord(facts)) return [];
+  return unsaidOf({
+    contextLength: tokensOf(facts.max_input_tokens),
+    maxOutputTokens: tokensOf(facts.max_output_tokens),
+  });
 }
 
 function tokensOf(value: unknown): number | null {

@@ -10,7 +10,15 @@ export type PriceTier = ModelPrice["tiers"][number];
  */
 export type PriceEntry = Omit<ModelPrice, "version">;
 
-export type PriceList = { entries: PriceEntry[]; warnings: string[] };
+/** What a list may leave unsaid about a model beside its prices. */
+export type ModelFact = "contextLength" | "maxOutputTokens" | "capabilities";
+
+/** `unsaid`: by model, the facts that the list does not give, so that the entry holds assumed ones. */
+export type PriceList = {
+  entries: PriceEntry[];
+  warnings: string[];
+  unsaid?: ReadonlyMap<string, readonly ModelFact[]>;
+};
 
 export type PriceIssue = { path: string; message: string };
 

@@ -26,6 +26,7 @@ export {
   changeOf,
   changeToWire,
   defaultMaxChangePercent,
+  keepUnsaid,
   largeChangesToWire,
   type VersionChange,
   versionsBelow,

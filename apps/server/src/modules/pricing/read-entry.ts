@@ -6,6 +6,7 @@ import {
   type GivenPrices,
   isModelName,
   isProviderName,
+  type ModelFact,
   type PriceEntry,
   type PriceField,
   PriceIssues,
@@ -23,7 +24,7 @@ export const maxFileEntries = 20_000;
 const maxTiers = 8;
 const maxTokens = 100_000_000;
 
-export type Located = { path: string; entry: PriceEntry | null };
+export type Located = { path: string; entry: PriceEntry | null; unsaid: readonly ModelFact[] };
 
 /** Refuses what was collected and names sold twice; the entries come back sorted. @throws PriceListRefused */
 export function finish(found: readonly Located[], issues: PriceIssues, warnings: string[]): PriceList {
@@ -36,7 +37,13 @@ export function finish(found: readonly Located[], issues: PriceIssues, warnings:
     else issues.add(path, `is a second price for ${key}, after ${first}`);
   }
   issues.refuseIfAny();
-  return { entries: sortEntries(found.flatMap(({ entry }) => entry ?? [])), warnings };
+  const unsaid = new Map(
+    found.flatMap(({ entry, unsaid }) =>
+      entry && unsaid.length > 0 ? [[priceKey(entry), unsaid] as const] : [],
+    ),
+  );
+  const entries = sortEntries(found.flatMap(({ entry }) => entry ?? []));
+  return { entries, warnings, ...(unsaid.size > 0 ? { unsaid } : {}) };
 }
 
 /** Parses JSON with every number left as the text it was written in, so that none passes through a float. */
@@ -94,15 +101,10 @@ export const priceFieldNames = Object.keys(priceFields) as PriceField[];
 const tierFields = ["above_input_tokens", "per_million"];
 
 /** One price in the shape of the wire. `pricesPath` is where faults of its prices are told. */
-export function readEntry(
-  item: unknown,
-  path: string,
-  pricesPath: string,
-  issues: PriceIssues,
-): PriceEntry | null {
+export function readEntry(item: unknown, path: string, pricesPath: string, issues: PriceIssues): Located {
   if (!isRecord(item)) {
     issues.add(path, "must be an object");
-    return null;
+    return { path, entry: null, unsaid: [] };
   }
   refuseUnknown(item, [...entryFields, ...versionFields], path, issues);
   const names = readNames(item.provider, item.model, path, issues);
@@ -112,8 +114,15 @@ export function readEntry(
   const contextLength = readLimit(item.context_length, `${path}.context_length`, issues);
   const maxOutputTokens = readLimit(item.max_output_tokens, `${path}.max_output_tokens`, issues);
   const capabilities = readCapabilities(item.capabilities, `${path}.capabilities`, issues);
-  if (!names || !perMillion) return null;
-  return { ...names, perMillion, tiers, ...completeLimits({ contextLength, maxOutputTokens }), capabilities };
+  if (!names || !perMillion) return { path, entry: null, unsaid: [] };
+  const limits = completeLimits({ contextLength, maxOutputTokens });
+  const unsaid = unsaidOf({ contextLength, maxOutputTokens, capabilities: item.capabilities ?? null });
+  return { path, entry: { ...names, perMillion, tiers, ...limits, capabilities }, unsaid };
+}
+
+/** The facts that were not given. */
+export function unsaidOf(given: { [Fact in ModelFact]?: unknown }): ModelFact[] {
+  return (Object.keys(given) as ModelFact[]).filter((fact) => given[fact] === null);
 }
 
 function refuseUnknown(record: object, known: readonly string[], path: string, issues: PriceIssues): void {

@@ -7,7 +7,7 @@ import {
   type PriceDiff,
   type WirePriceChange,
 } from "./price-diff.ts";
-import { type PriceEntry, priceKey } from "./price-entry.ts";
+import { type PriceEntry, type PriceList, priceKey } from "./price-entry.ts";
 import type { PublishedVersion } from "./store.ts";
 
 /** What a version does to the book that it is laid over. */
@@ -35,6 +35,24 @@ export function changeOf(
   const before = [...inForce.values()].filter((entry) => compared.has(priceKey(entry)));
   const diff = diffPrices(before, version.entries, { maxChangePercent });
   return { diff, warnings: warningsOf(diff, maxChangePercent) };
+}
+
+/** The list's entries; what it does not say of a model beside its prices stays as it is in force below. */
+export function keepUnsaid(list: PriceList, below: readonly PublishedVersion[]): PriceEntry[] {
+  const { unsaid } = list;
+  if (unsaid === undefined) return list.entries;
+  const inForce = layOver(below);
+  return list.entries.map((entry) => {
+    const known = inForce.get(priceKey(entry));
+    const facts = unsaid.get(priceKey(entry));
+    if (known === undefined || facts === undefined) return entry;
+    const kept = { ...entry, ...Object.fromEntries(facts.map((fact) => [fact, known[fact]])) };
+    // A limit that the list does give may be at odds with one that it does not.
+    if (facts.includes("maxOutputTokens"))
+      kept.maxOutputTokens = Math.min(kept.maxOutputTokens, kept.contextLength);
+    else kept.contextLength = Math.max(kept.contextLength, kept.maxOutputTokens);
+    return kept;
+  });
 }
 
 /** Later versions replace whole models. */
