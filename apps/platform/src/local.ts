@@ -25,6 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   const unlock = lockDataFolder(dataDir, `mf ${args[0]}`);
   try {
+    console.error("starting PostgreSQL 18 …");
     const postgres = await startPostgres({ dataDir, log: (step) => console.error(`${step} …`) });
     try {
       return await run({ ...env, ...databaseVariables(postgres) });
