@@ -32,7 +32,8 @@ const commands: Record<string, Command> = {
     run: async (args) => {
       const { runSeed, seedHelp } = await import("./commands/seed.ts");
       if (args.includes("--help")) return print(seedHelp);
-      return runSeed(args, loadConfig({ need: "command" }));
+      const { withSeedDeps } = await import("./wiring-commands.ts");
+      return withSeedDeps(loadConfig({ need: "command" }), (deps) => runSeed(deps, args));
     },
   },
   books: {
@@ -48,7 +49,8 @@ const commands: Record<string, Command> = {
     run: async (args) => {
       const { pricesHelp, runPrices } = await import("./commands/prices.ts");
       if (args.includes("--help") || args.length === 0) return print(pricesHelp);
-      return runPrices(args, loadConfig({ need: "command" }));
+      const { withPriceDeps } = await import("./wiring-commands.ts");
+      return withPriceDeps(loadConfig({ need: "command" }), (deps) => runPrices(args, deps));
     },
   },
   "simulated-provider": {
@@ -62,8 +64,8 @@ const commands: Record<string, Command> = {
 
 const [name, ...args] = process.argv.slice(2);
 process.exitCode = await main(name, args);
-// A pool that still closes must not keep a finished command alive.
-if (name !== undefined && name !== "serve" && name !== "simulated-provider") process.exit();
+// A pool that still closes, or a server that was started before another failed, must not keep a finished command alive.
+process.exit();
 
 async function main(command: string | undefined, rest: readonly string[]): Promise<number> {
   if (command === undefined || command === "--help" || command === "help") return print(usage());

@@ -18,6 +18,7 @@ import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
 import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
+import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
 import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
@@ -37,6 +38,7 @@ export type System = {
   feed: ChangeFeed;
   directory: Directory;
   sessions: SessionCache;
+  developerTokens: DeveloperTokens;
   prices: PriceBook;
   upstreams: Upstreams;
   outbound: Outbound;
@@ -76,7 +78,9 @@ export async function createSystem(
     onError,
   });
   const directory = createDirectory({ database, feed, effectiveManifest });
-  const sessions = createSessionCache({ database, feed, misses: createMissLimiter(() => performance.now()) });
+  const misses = createMissLimiter(() => performance.now());
+  const sessions = createSessionCache({ database, feed, misses });
+  const developerTokens = createDeveloperTokens({ database, misses });
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, log, metrics);
   const outbound = createOutbound({
@@ -98,6 +102,8 @@ export async function createSystem(
     onError,
   });
   const counter = createTokenCounter();
+  // The first count starts the worker thread; no request should wait for that.
+  void counter.count(["warm"]);
   const inFlight = createInFlight({ books, holdTtlSeconds: config.holdTtlSeconds, onError });
   const system: Omit<System, "complete" | "start" | "stop"> = {
     config,
@@ -110,6 +116,7 @@ export async function createSystem(
     feed,
     directory,
     sessions,
+    developerTokens,
     prices,
     upstreams,
     outbound,

@@ -71,7 +71,11 @@ async function ensureTemplate(server: PostgresServer): Promise<string> {
   return name;
 }
 
-async function asSuperuser(server: PostgresServer, database: string, work: (sql: postgres.Sql) => Promise<void>): Promise<void> {
+async function asSuperuser(
+  server: PostgresServer,
+  database: string,
+  work: (sql: postgres.Sql) => Promise<void>,
+): Promise<void> {
   const sql = postgres(withDatabase(server.superuserUrl, database), { max: 1, onnotice: () => {} });
   try {
     await work(sql);

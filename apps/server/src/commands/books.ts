@@ -8,7 +8,7 @@ import {
   runChecks,
   type ScopeBalance,
   trialBalance,
-} from "../modules/books/checks.ts";
+} from "../modules/books/books.ts";
 
 export const booksHelp = `usage: pnpm books [--watch <seconds>] [--json]
 Checks the books against themselves and prints the trial balance. It never repairs anything.`;

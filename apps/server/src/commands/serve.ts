@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { mountApi } from "../api/api.ts";
+import { type ApiDeps, mountApi } from "../api/api.ts";
+import { apiHint } from "../api/hint.ts";
 import type { Config, Role } from "../config.ts";
 import { gatewayHint, mountGateway } from "../gateway/server.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
 import { schemaState } from "../lib/migrations.ts";
+import { parseUsd } from "../lib/money.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
@@ -112,12 +114,8 @@ async function listen(system: System): Promise<HttpServer[]> {
         isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
       },
     });
-  const servers: HttpServer[] = [];
-  const add = async (role: Role, http: HttpServer, port: number): Promise<void> => {
-    const address = await http.app.listen({ port, host: config.bindAddress });
-    console.log(`${role} listens on ${address}`);
-    servers.push(http);
-  };
+  // Everything is mounted before anything listens: a table with a hole in it never answers.
+  const servers: { role: Role; http: HttpServer; port: number }[] = [];
   if (roles.includes("gateway")) {
     const http = server("@modelfaucet/gateway", config.corsOrigins.gateway, gatewayHint);
     mountGateway(http, {
@@ -130,15 +128,38 @@ async function listen(system: System): Promise<HttpServer[]> {
       isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
       onRefused: (code, level) => system.metrics.gatewayRefusals.inc({ code, level }),
     });
-    await add("gateway", http, config.ports.gateway);
+    servers.push({ role: "gateway", http, port: config.ports.gateway });
   }
   if (roles.includes("api")) {
-    const http = server("@modelfaucet/api", config.corsOrigins.api, mountApi.hint);
-    mountApi(http, system);
-    await add("api", http, config.ports.api);
+    const http = server("@modelfaucet/api", config.corsOrigins.api, apiHint);
+    mountApi(http, apiDepsOf(system));
+    servers.push({ role: "api", http, port: config.ports.api });
   }
-  if (roles.includes("worker")) await add("worker", server("@modelfaucet/worker", []), config.ports.worker);
-  return servers;
+  if (roles.includes("worker")) {
+    servers.push({ role: "worker", http: server("@modelfaucet/worker", []), port: config.ports.worker });
+  }
+  for (const { role, http, port } of servers) {
+    const address = await http.app.listen({ port, host: config.bindAddress });
+    console.log(`${role} listens on ${address}`);
+  }
+  return servers.map(({ http }) => http);
+}
+
+function apiDepsOf(system: System): ApiDeps {
+  const { config } = system;
+  return {
+    ...system,
+    production: config.production,
+    checkAnswers: config.nodeEnv === "test",
+    bodyLimitBytes: config.bodies.apiLimitBytes,
+    sessionTtlSeconds: config.sessionTtlSeconds,
+    userTokenMaxTtlSeconds: config.userTokenMaxTtlSeconds,
+    gatewayBaseUrl: config.urls.gatewayForClients,
+    supportUrl: config.urls.support,
+    consoleOrigin: new URL(config.urls.dashboard).origin,
+    testCreditMaxUsd: parseUsd(config.testCreditMaxUsd)!,
+    onError: (err) => system.log.error({ err }, "background work failed"),
+  };
 }
 
 async function readiness(system: System): Promise<Record<string, boolean>> {
@@ -155,7 +176,7 @@ async function untilSignal(
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
-    endWithParent(resolve);
+    if (system.config.endsWithParent) endWithParent(resolve);
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
   const deadline = performance.now() + system.config.shutdownGraceMs;
@@ -178,8 +199,7 @@ async function closeWithin(server: HttpServer, ms: number): Promise<void> {
 
 /** A process that a test or `npm start` made ends when that one is gone, however it went. */
 function endWithParent(end: () => void): void {
-  const parent = process.env.MODELFAUCET_PARENT_PID ? process.ppid : null;
-  if (parent === null) return;
+  const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) end();
   }, 1_000).unref();

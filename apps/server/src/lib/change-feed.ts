@@ -50,7 +50,8 @@ export function createChangeFeed(options: {
   const listeners = new Map<ChangeKind, Listener[]>();
   let seen = 0n;
   let polledAt = Number.NEGATIVE_INFINITY;
-  let databaseMs = Date.now();
+  // The database's clock, and the instant of ours at which it showed that.
+  let clock = { databaseMs: Date.now(), at: performance.now() };
   let stopped = false;
   let wake: (() => void) | undefined;
   let loop: Promise<void> | undefined;
@@ -61,6 +62,7 @@ export function createChangeFeed(options: {
     const { changes, now } = await options.database.write({ purpose: "cache" }, (tx) =>
       readChanges(tx, options, seen),
     );
+    clock = { databaseMs: now, at: (asked + performance.now()) / 2 };
     for (const change of changes) {
       for (const listener of listeners.get(change.kind) ?? []) await listener(change.target_id);
       seen = BigInt(change.version);
@@ -69,7 +71,6 @@ export function createChangeFeed(options: {
     if (changes.length > 0)
       await options.database.write({ purpose: "cache" }, (tx) => beat(tx, options, seen));
     polledAt = asked;
-    databaseMs = now + (performance.now() - asked) / 2;
   };
   const run = async (): Promise<void> => {
     while (!stopped) {
@@ -98,7 +99,7 @@ export function createChangeFeed(options: {
       await notices.listen(channel, () => wake?.()).catch(options.onError);
     },
     isFresh: () => performance.now() - polledAt <= freshForMs,
-    now: () => databaseMs + (performance.now() - polledAt),
+    now: () => clock.databaseMs + (performance.now() - clock.at),
     waitUntilSeen: (version, timeoutMs = freshForMs) => waitUntilSeen(options.database, version, timeoutMs),
     stop: async () => {
       stopped = true;
@@ -135,7 +136,11 @@ async function beat(
   return row!.now_ms;
 }
 
-async function waitUntilSeen(database: Database, version: bigint, timeoutMs: number): Promise<boolean> {
+export async function waitUntilSeen(
+  database: Pick<Database, "read">,
+  version: bigint,
+  timeoutMs: number,
+): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {
     const [behind] = await database.read(

@@ -125,6 +125,7 @@ function bufferedOutput(): pino.DestinationStream {
     sync: false,
     minLength: gatherBytes,
     maxLength: 64 * 1024 * 1024,
+    maxWrite: 4 * gatherBytes,
   });
   setInterval(() => destination.flush(), gatherMs).unref();
   process.on("exit", () => destination.flushSync());

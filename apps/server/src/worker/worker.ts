@@ -3,8 +3,7 @@ import type { Database } from "../lib/db.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { formatUsd } from "../lib/money.ts";
-import type { Books } from "../modules/books/books.ts";
-import { minuteChecks, runChecks } from "../modules/books/checks.ts";
+import { type Books, minuteChecks, runChecks } from "../modules/books/books.ts";
 
 export type Worker = { start(): void; stop(): Promise<void> };
 

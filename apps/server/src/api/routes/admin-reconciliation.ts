@@ -1,5 +1,5 @@
 import { reconcileLedger } from "@modelfaucet/contract/routes/admin.ts";
-import { reconcileWallets } from "../../modules/books/reading.ts";
+import { reconcileWallets } from "../../modules/books/books.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { cursorOf, placeForms, placeOf } from "../place-cursor.ts";
 

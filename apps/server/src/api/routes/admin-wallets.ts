@@ -12,7 +12,7 @@ import { type CreditTestBalanceDeps, creditTestBalance } from "../../flows/credi
 import type { ByHand } from "../../flows/move-once.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { parseUsd } from "../../lib/money.ts";
-import { findWallet, listTransactions, listWallets } from "../../modules/books/reading.ts";
+import { findWallet, listTransactions, listWallets } from "../../modules/books/books.ts";
 import { type Call, type Mounted, mount } from "../mount.ts";
 import { cursorOf, placeForms, placeOf } from "../place-cursor.ts";
 

@@ -5,8 +5,12 @@ import {
 import type { Database } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { usdFromStore } from "../../lib/money.ts";
-import { listTransactions, readUserWallet, type TestMoneyRule } from "../../modules/books/reading.ts";
-import { createWalletWatch } from "../../modules/books/wallet-watch.ts";
+import {
+  createWalletWatch,
+  listTransactions,
+  readUserWallet,
+  type TestMoneyRule,
+} from "../../modules/books/books.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { cursorOf, placeForms, placeOf } from "../place-cursor.ts";
 

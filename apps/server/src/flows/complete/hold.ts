@@ -2,15 +2,14 @@ import { ApiError } from "../../lib/errors.ts";
 import { receiptIdOf, requestIdOf } from "../../lib/ids.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
-import type { Books } from "../../modules/books/books.ts";
-import {
-  type AccountSpec,
-  type KeyClaim,
-  nobody,
-  type OpenItem,
-  type OpenResult,
-  type RefusedBy,
-  type RequestFacts,
+import { type Books, nobody } from "../../modules/books/books.ts";
+import type {
+  AccountSpec,
+  KeyClaim,
+  OpenItem,
+  OpenResult,
+  RefusedBy,
+  RequestFacts,
 } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import { boundInputTokens, promptTexts } from "../../modules/metering/metering.ts";

@@ -58,7 +58,7 @@ export function planCompletion(asked: AskedCompletion, context: PlanContext): Pl
   for (const entry of listed) {
     const upstream = context.upstreams.find(entry.provider);
     const price = context.prices.find(entry.provider, entry.model);
-    if (!upstream || upstream.status !== "on")
+    if (upstream?.status !== "on")
       skipped.push({ ...named(entry), reason: upstream ? "provider_off" : "not_configured" });
     else if (!price) skipped.push({ ...named(entry), reason: "model_not_priced" });
     else routes.push(routeOf(entry, price));

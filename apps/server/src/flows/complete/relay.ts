@@ -1,7 +1,7 @@
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { isEmptyAnswer, repairToolCalls } from "../../modules/metering/metering.ts";
-import { type JsonObject, UpstreamError, type UpstreamEvent } from "../../providers/provider.ts";
+import { type JsonObject, UpstreamError } from "../../providers/provider.ts";
 import { modelfaucetOf, relayedChunk, usageChunk } from "./answer.ts";
 import { type BegunAnswer, failureOf } from "./attempts.ts";
 import type { Run } from "./run.ts";

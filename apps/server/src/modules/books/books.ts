@@ -3,8 +3,31 @@ import { type Committer, type CommitterOptions, createCommitter } from "./commit
 import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
 import * as store from "./store.ts";
 
+export {
+  type CheckResult,
+  deepChecks,
+  minuteChecks,
+  runChecks,
+  type ScopeBalance,
+  trialBalance,
+} from "./checks.ts";
+export { readDeveloperMoney } from "./developer-money.ts";
+export { nobody } from "./items.ts";
+export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
+export {
+  type FoundWallet,
+  findWallet,
+  listTransactions,
+  listWallets,
+  type OwnedWalletObject,
+  readUserWallet,
+  reconcileWallets,
+  type TestMoneyRule,
+} from "./reading.ts";
+export { readSessionSpending } from "./session-spending.ts";
 export { previewFigures, systemOwners } from "./settle.ts";
 export type { HeldRow, ProgressRow } from "./store.ts";
+export { createWalletWatch, type WalletWatch } from "./wallet-watch.ts";
 
 /** The door of the books: the only code that changes an account, a hold, a transfer or a usage event. */
 export type Books = {

@@ -5,7 +5,8 @@ import { nobody } from "./items.ts";
 
 /** What a money move under an Idempotency-Key came to, as it is told again. */
 export type KeptAnswer =
-  | { outcome: "done"; answer: unknown }
+  /** The answer as JSON text: `jsonb` would bring its fields into another order. */
+  | { outcome: "done"; text: string }
   | { outcome: "refused"; message: string; details: Record<string, unknown> };
 
 export type ClaimedKey =

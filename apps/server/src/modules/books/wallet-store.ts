@@ -14,23 +14,19 @@ export type WalletFilter = {
 export type WalletSlice = { before: string | null; limit: number };
 
 /**
- * Wallets, newest first by their UUIDv7. An end user's balance lies in its accounts, one per fund; a developer's and the
- * platform's is the sum of their entries, because no request may wait on a row that others share.
+ * Wallets, newest first by their UUIDv7: the page first, then the sums of those that are on it. An end user's balance
+ * lies in its accounts, one per fund; a developer's and the platform's is the sum of their entries, because no request
+ * may wait on a row that others share. Where the page has only end users, no entry is read.
  */
 export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) => tx<WalletRow[]>`
-  select * from (
-    select w.app_id, w.id, w.developer_id, w.owner_scope, w.status, w.created_at,
+  with page as materialized (
+    select w.app_id, w.id, w.owner_scope, w.status, w.created_at, coalesce(u.own or p.sandbox, false) as may_spend_test,
       case w.owner_scope when 'end_user' then u.external_user_hash when 'developer' then d.name else 'ModelFaucet' end as owner_name,
-      coalesce(u.own or p.sandbox, false) as may_spend_test,
-      f.paid_usd::text, f.promo_usd::text, f.test_usd::text, f.held_usd::text, f.test_held_usd::text, f.debt_usd::text,
-      f.paid_usd + f.promo_usd + f.test_usd < 0 or f.debt_usd > 0 as in_debt,
-      coalesce(l.created_at, w.created_at) as updated_at
+      w.developer_id
     from wallets w
     left join end_users u on u.app_id = w.app_id and u.id = w.end_user_id
     left join apps p on p.id = w.app_id
     left join developers d on d.id = w.developer_id and w.owner_scope = 'developer'
-    cross join lateral (${fundsOf(tx)}) f
-    left join lateral (${lastMoveOf(tx)}) l on true
     where w.owner_scope in ('end_user', 'developer', 'platform')
       ${filter.id === undefined ? tx`` : tx`and w.id = ${filter.id}`}
       ${filter.appId === undefined ? tx`` : tx`and w.app_id = ${filter.appId}`}
@@ -38,9 +34,18 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
       ${filter.publicAppId === undefined ? tx`` : tx`and p.public_app_id = ${filter.publicAppId}`}
       ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
       ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}
-      ${slice.before === null ? tx`` : tx`and w.id < ${slice.before}`}) as found
-  ${filter.status === undefined ? tx`` : tx`where case when status = 'frozen' then 'frozen' when in_debt then 'debt' else 'active' end = ${filter.status}`}
-  order by id desc limit ${slice.limit}`;
+      ${slice.before === null ? tx`` : tx`and w.id < ${slice.before}`}
+      ${filter.status === undefined ? tx`` : tx`and case when w.status = 'frozen' then 'frozen' when ${isInDebt(tx)} then 'debt' else 'active' end = ${filter.status}`}
+    order by w.id desc limit ${slice.limit}),
+  shared as materialized (
+    select scope, wallet_id, fund, sum(amount_usd) as balance_usd from entries
+    where (select bool_or(owner_scope <> 'end_user') from page) and scope in ('developer', 'platform')
+      and wallet_id = any (array(select id from page where owner_scope <> 'end_user'))
+    group by scope, wallet_id, fund)
+  select w.app_id, w.id, w.developer_id, w.owner_scope, w.owner_name, w.status, w.may_spend_test, f.*,
+    coalesce(l.created_at, w.created_at) as updated_at
+  from page w cross join lateral (${fundsOf(tx)}) f left join lateral (${lastMoveOf(tx)}) l on true
+  order by w.id desc`;
 
 /** The session's cap is an account; a session without one has none. */
 export const selectSessionLimits = (tx: Tx, appId: string, sessionId: string) => tx<LimitRow[]>`
@@ -169,20 +174,24 @@ const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
     ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
     ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}`;
 
-/** Balance by fund: from the accounts of an end user, else from the entries. */
+/** Only an end user's wallet can be in debt: by its balance, or by the floor that a clawback left on one fund. */
+const isInDebt = (tx: Tx) => tx`coalesce((
+  select sum(a.balance_usd) < 0 or sum(a.debt_usd) > 0 from accounts a
+  where w.owner_scope = 'end_user' and a.app_id = w.app_id and a.kind = 'wallet' and a.owner_id = w.id), false)`;
+
+/** Balance by fund of one wallet of the page. */
 const fundsOf = (tx: Tx) => tx`
-  select coalesce(sum(s.balance_usd) filter (where s.fund = 'paid'), 0)::numeric(38,8) as paid_usd,
-    coalesce(sum(s.balance_usd) filter (where s.fund = 'promo'), 0)::numeric(38,8) as promo_usd,
-    coalesce(sum(s.balance_usd) filter (where s.fund = 'test'), 0)::numeric(38,8) as test_usd,
-    coalesce(sum(s.held_usd), 0)::numeric(38,8) as held_usd,
-    coalesce(sum(s.held_usd) filter (where s.fund = 'test'), 0)::numeric(38,8) as test_held_usd,
-    coalesce(sum(s.debt_usd), 0)::numeric(38,8) as debt_usd
+  select coalesce(sum(s.balance_usd) filter (where s.fund = 'paid'), 0)::numeric(38,8)::text as paid_usd,
+    coalesce(sum(s.balance_usd) filter (where s.fund = 'promo'), 0)::numeric(38,8)::text as promo_usd,
+    coalesce(sum(s.balance_usd) filter (where s.fund = 'test'), 0)::numeric(38,8)::text as test_usd,
+    coalesce(sum(s.held_usd), 0)::numeric(38,8)::text as held_usd,
+    coalesce(sum(s.held_usd) filter (where s.fund = 'test'), 0)::numeric(38,8)::text as test_held_usd,
+    coalesce(sum(s.debt_usd), 0)::numeric(38,8)::text as debt_usd
   from (
     select a.fund, a.balance_usd, a.held_usd, a.debt_usd from accounts a
     where w.owner_scope = 'end_user' and a.app_id = w.app_id and a.kind = 'wallet' and a.owner_id = w.id
     union all
-    select e.fund, e.amount_usd, 0, 0 from entries e
-    where w.owner_scope <> 'end_user' and e.scope = w.owner_scope and e.wallet_id = w.id) as s`;
+    select h.fund, h.balance_usd, 0, 0 from shared h where h.scope = w.owner_scope and h.wallet_id = w.id) as s`;
 
 /** When the wallet last changed: its newest transaction, by the two indexes over its sides. */
 const lastMoveOf = (tx: Tx) => tx`

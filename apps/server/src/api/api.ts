@@ -1,0 +1,104 @@
+import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
+import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
+import type { BodyMemory } from "../lib/body-memory.ts";
+import type { ChangeFeed } from "../lib/change-feed.ts";
+import type { Database } from "../lib/db.ts";
+import type { HttpServer } from "../lib/http.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import type { Usd } from "../lib/money.ts";
+import type { SecretBox } from "../lib/secret-box.ts";
+import { type Books, readDeveloperMoney } from "../modules/books/books.ts";
+import type { BootstrapCredentials, DeveloperTokens, SessionCache } from "../modules/identity/identity.ts";
+import type { PriceBook } from "../modules/pricing/pricing.ts";
+import type { Upstreams } from "../modules/routing/routing.ts";
+import type { Directory } from "../modules/tenancy/tenancy.ts";
+import { createAuthenticator } from "./authenticate.ts";
+import { mountRoutes } from "./harness.ts";
+import { adminAppRoutes } from "./routes/admin-apps.ts";
+import { adminDeveloperRoutes } from "./routes/admin-developers.ts";
+import { adminPriceBookRoutes } from "./routes/admin-price-book.ts";
+import { adminProviderRoutes } from "./routes/admin-providers.ts";
+import { adminReconciliationRoutes } from "./routes/admin-reconciliation.ts";
+import { adminSettingsRoutes } from "./routes/admin-settings.ts";
+import { adminWalletRoutes } from "./routes/admin-wallets.ts";
+import { appUsageRoutes } from "./routes/app-usage.ts";
+import { developerAccountRoutes } from "./routes/developer-account.ts";
+import { developerAppRoutes } from "./routes/developer-apps.ts";
+import { developerFeatureRoutes } from "./routes/developer-features.ts";
+import { developerRequestRoutes } from "./routes/developer-requests.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { userAccountRoutes } from "./routes/user-account.ts";
+import { userReceiptRoutes } from "./routes/user-receipts.ts";
+import { userUsageRoutes } from "./routes/user-usage.ts";
+import { userWalletRoutes } from "./routes/user-wallet.ts";
+
+export type ApiDeps = {
+  database: Database;
+  feed: ChangeFeed;
+  secretBox: SecretBox;
+  directory: Directory;
+  books: Books;
+  sessions: SessionCache;
+  developerTokens: DeveloperTokens;
+  bootstrap: BootstrapCredentials;
+  prices: PriceBook;
+  upstreams: Upstreams;
+  bodyMemory: BodyMemory;
+  metrics: Metrics;
+  production: boolean;
+  /** In tests every answer is held against the contract. */
+  checkAnswers: boolean;
+  bodyLimitBytes: number;
+  sessionTtlSeconds: number;
+  userTokenMaxTtlSeconds: number;
+  gatewayBaseUrl: string;
+  supportUrl: string;
+  consoleOrigin: string | null;
+  /** 0 refuses test credit. */
+  testCreditMaxUsd: Usd;
+  onError: (error: unknown) => void;
+};
+
+/** Puts every route of the control API behind its class and scope. @throws when the mount table is not whole */
+export function mountApi(http: HttpServer, deps: ApiDeps): void {
+  const isPriced = (provider: string, model: string): boolean => deps.prices.find(provider, model) !== null;
+  const common = {
+    ...deps,
+    isPriced,
+    developerMoney: readDeveloperMoney,
+    effectiveManifest,
+    restrictsTestMoney: deps.production,
+  };
+  mountRoutes(
+    http,
+    [
+      ...sessionRoutes(common),
+      ...developerAccountRoutes(common),
+      ...developerAppRoutes(common),
+      ...developerFeatureRoutes(common),
+      ...adminDeveloperRoutes(common),
+      ...adminAppRoutes(common),
+      ...adminSettingsRoutes(common),
+      ...adminPriceBookRoutes(common),
+      ...adminProviderRoutes(common),
+      ...userAccountRoutes(common),
+      ...userWalletRoutes(common),
+      ...userUsageRoutes(),
+      ...userReceiptRoutes(),
+      ...developerRequestRoutes(),
+      ...appUsageRoutes(),
+      ...adminWalletRoutes(common),
+      ...adminReconciliationRoutes(),
+    ],
+    apiRoutes,
+    {
+      authenticate: createAuthenticator({ ...deps, nowMs: deps.feed.now }),
+      database: deps.database,
+      bodyMemory: deps.bodyMemory,
+      bodyLimitBytes: deps.bodyLimitBytes,
+      consoleOrigin: deps.consoleOrigin,
+      metrics: deps.metrics,
+      checkAnswers: deps.checkAnswers,
+    },
+  );
+}
