@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { hashToken, newToken } from "../lib/ids.ts";
 import { parseUsd, type Usd } from "../lib/money.ts";
+import { createMissLimiter, createSessionCache } from "../modules/identity/identity.ts";
 import { updateApp } from "./apps.ts";
 import { endSession, revokeSessionAsDeveloper } from "./end-session.ts";
 import { type OpenSessionInput, openSession } from "./open-session.ts";
@@ -322,6 +323,34 @@ describe("a session's life", () => {
       change: { status: "disabled" },
     });
     expect(await bed.sessions.find(token, address)).toEqual({ state: "unknown" });
+  });
+});
+
+describe("sessions in memory", () => {
+  it("are read once, however many ask at once, and stay within their bound", async () => {
+    await makeApp(bed, "app_memory", { identityMode: "demo" });
+    const tokens: string[] = [];
+    for (const externalUserId of ["a", "b", "c"]) {
+      tokens.push((await open({ publicAppId: "app_memory", externalUserId })).token);
+    }
+    let reads = 0;
+    const counted: typeof bed.database.read = (tenant, work) => {
+      reads += 1;
+      return bed.database.read(tenant, work);
+    };
+    const misses = createMissLimiter(() => bed.feed.now());
+    const small = createSessionCache({ database: { read: counted }, feed: bed.feed, misses, maxSessions: 2 });
+    await Promise.all(Array.from({ length: 20 }, () => small.find(tokens[0]!, address)));
+    expect(reads).toBe(1);
+    await small.find(tokens[1]!, address);
+    await small.find(tokens[0]!, address);
+    await small.find(tokens[2]!, address);
+    expect([small.size(), reads]).toEqual([2, 3]);
+    // The one that was asked for least lately went.
+    await small.find(tokens[0]!, address);
+    expect(reads).toBe(3);
+    await small.find(tokens[1]!, address);
+    expect(reads).toBe(4);
   });
 });
 

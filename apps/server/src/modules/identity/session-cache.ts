@@ -60,12 +60,13 @@ export function createSessionCache(deps: {
       else groups.set(group, new Set([hash]));
     }
   };
-  const read = (hash: string): Promise<SessionContext | null> => {
+  // The limiter stands inside: who waits for a turn to read waits together with all who ask for the same session.
+  const read = (hash: string, address: string): Promise<SessionContext | null> => {
     const running = readings.get(hash);
     if (running) return running.promise;
     const reading: Reading = { promise: Promise.resolve(null), outdated: false };
-    reading.promise = deps.database
-      .read({ purpose: "cache" }, (tx) => readSessionByTokenHash(tx, hash))
+    reading.promise = deps.misses
+      .run(address, () => deps.database.read({ purpose: "cache" }, (tx) => readSessionByTokenHash(tx, hash)))
       .then((session) => {
         if (session && !reading.outdated) remember(hash, session);
         return session;
@@ -93,7 +94,7 @@ export function createSessionCache(deps: {
         sessions.set(hash, known);
         return lookup(known, deps.feed.now());
       }
-      const session = await (readings.get(hash)?.promise ?? deps.misses.run(address, () => read(hash)));
+      const session = await read(hash, address);
       return session ? lookup(session, deps.feed.now()) : unknown;
     },
     size: () => sessions.size,
