@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { cloneRoot, dataFolder, deleteDataFolder } from "./data-folder.ts";
+import { cloneRoot, dataFolder, deleteDataFolder, makeDataFolder } from "./data-folder.ts";
 import { clusterPlace, unprivilegedUser } from "./postgres-place.ts";
 
 let folder: string;
@@ -56,8 +56,12 @@ test("an ordinary user's cluster lies in the data folder; root's too where Postg
     expect(clusterPlace(folder)).toEqual({ owner: null, folder: join(folder, "postgres"), outside: false });
     return;
   }
-  // mkdtemp makes folders that only root may enter.
-  expect(clusterPlace(folder)).toMatchObject({ outside: true });
-  expect(clusterPlace(folder).folder).toMatch(/^\/var\/lib\/modelfaucet\/[0-9a-f]{16}$/);
+  // mkdtemp makes folders that only root may enter; a data folder in it may be entered, but not reached.
+  const unreachable = join(folder, "data");
+  makeDataFolder(unreachable);
+  expect(clusterPlace(unreachable)).toMatchObject({ outside: true });
+  expect(clusterPlace(unreachable).folder).toMatch(/^\/var\/lib\/modelfaucet\/[0-9a-f]{16}$/);
+  makeDataFolder(folder);
+  expect(clusterPlace(unreachable)).toMatchObject({ outside: false });
   expect(clusterPlace("/srv/a-folder-that-is-not-there")).toMatchObject({ outside: false });
 });

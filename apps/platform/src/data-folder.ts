@@ -1,5 +1,5 @@
 // The data folder of this clone: `$MODELFAUCET_DATA_DIR`, by default `.modelfaucet` in the clone (ignored by git).
-import { mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join, parse, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, sentenceOf } from "./failure.ts";
@@ -28,6 +28,8 @@ export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
 export function makeDataFolder(dataDir: string): void {
   try {
     mkdirSync(join(dataDir, "logs"), { recursive: true });
+    // Root's PostgreSQL runs as another user, who must get through this folder; the secrets in it are 0600.
+    if (process.getuid?.() === 0) chmodSync(dataDir, statSync(dataDir).mode | 0o011);
   } catch (error) {
     throw new Failure(
       `The data folder ${dataDir} cannot be made (${sentenceOf(error)}): set MODELFAUCET_DATA_DIR to a folder you may write to.`,

@@ -60,7 +60,7 @@ export async function creditTestBalance(
     {
       method: "POST",
       headers: { "idempotency-key": crypto.randomUUID() },
-      body: JSON.stringify({ amount_usd: amountUsd, reason: "pnpm demo: a user without balance" }),
+      body: JSON.stringify({ amount_usd: amountUsd }),
     },
     adminToken,
   );

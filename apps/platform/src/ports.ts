@@ -1,6 +1,7 @@
 // Ports: whether one is free, and who holds one that is not.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { Failure } from "./failure.ts";
 
 /** One listening port of the platform: the variable that names it, and the number. */
@@ -71,11 +72,18 @@ export function holderOf(port: number): string | null {
   if (sockets.size === 0) return null;
   for (const pid of readNames("/proc").filter((name) => /^\d+$/.test(name))) {
     for (const handle of readNames(`/proc/${pid}/fd`)) {
-      if (sockets.has(readLink(`/proc/${pid}/fd/${handle}`)))
-        return `${readText(`/proc/${pid}/comm`)}, process ${pid}`;
+      if (sockets.has(readLink(`/proc/${pid}/fd/${handle}`))) {
+        return `${programOf(pid)}, process ${pid}`;
+      }
     }
   }
   return null;
+}
+
+// The first argument: Node renames its main thread, which is what `comm` would tell.
+function programOf(pid: string): string {
+  const command = readText(`/proc/${pid}/cmdline`).split(/[\0 ]/)[0] || readText(`/proc/${pid}/comm`);
+  return basename(command).replace(/:$/, "");
 }
 
 // Columns: sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode; state 0A listens.
