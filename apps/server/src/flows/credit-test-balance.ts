@@ -1,7 +1,6 @@
 import { ApiError } from "../lib/errors.ts";
 import { formatUsd, type Usd } from "../lib/money.ts";
-import { systemOwners } from "../modules/books/books.ts";
-import type { OwnedWalletObject } from "../modules/books/reading.ts";
+import { type OwnedWalletObject, systemOwners } from "../modules/books/books.ts";
 import {
   actorIdOf,
   auditOfMove,

@@ -3,16 +3,18 @@ import { ApiError } from "../lib/errors.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import { formatUsd, type Usd, usdFromStore } from "../lib/money.ts";
 import type { AuditActor } from "../modules/audit/audit.ts";
-import type { Books } from "../modules/books/books.ts";
-import type { KeyClaim, MoveItem, MoveResult } from "../modules/books/items.ts";
 import {
+  type Books,
   claimMoveKey,
+  type FoundWallet,
+  findWallet,
   finishMoveKey,
   freeMoveKey,
   readAdjustment,
   sourceIdOf,
-} from "../modules/books/move-keys.ts";
-import { type FoundWallet, findWallet, type TestMoneyRule } from "../modules/books/reading.ts";
+  type TestMoneyRule,
+} from "../modules/books/books.ts";
+import type { KeyClaim, MoveItem, MoveResult } from "../modules/books/items.ts";
 
 export type MoveMoneyDeps = TestMoneyRule & { database: Database; books: Pick<Books, "move"> };
 
@@ -71,13 +73,14 @@ export async function moveOnce<Answer>(
     );
   }
   if (claimed.state === "kept") {
-    if (claimed.kept.outcome === "done") return { answer: claimed.kept.answer as Answer, isReplay: true };
+    if (claimed.kept.outcome === "done")
+      return { answer: JSON.parse(claimed.kept.text) as Answer, isReplay: true };
     throw new ApiError("insufficient_balance", claimed.kept.message, { details: claimed.kept.details });
   }
   try {
     const balanceUsd = await balanceAfter(deps, item, await deps.books.move(item));
     const answer = await answerOf(item.sourceId, balanceUsd);
-    await keep(deps, key, { outcome: "done", answer });
+    await keep(deps, key, { outcome: "done", text: JSON.stringify(answer) });
     return { answer, isReplay: false };
   } catch (error) {
     if (error instanceof ApiError && error.code === "insufficient_balance") {

@@ -37,11 +37,7 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
       ${slice.before === null ? tx`` : tx`and w.id < ${slice.before}`}
       ${filter.status === undefined ? tx`` : tx`and case when w.status = 'frozen' then 'frozen' when ${isInDebt(tx)} then 'debt' else 'active' end = ${filter.status}`}
     order by w.id desc limit ${slice.limit}),
-  shared as materialized (
-    select scope, wallet_id, fund, sum(amount_usd) as balance_usd from entries
-    where (select bool_or(owner_scope <> 'end_user') from page) and scope in ('developer', 'platform')
-      and wallet_id = any (array(select id from page where owner_scope <> 'end_user'))
-    group by scope, wallet_id, fund)
+  shared as materialized (${filter.ownerScope === "end_user" ? noShared(tx) : sharedOf(tx)})
   select w.app_id, w.id, w.developer_id, w.owner_scope, w.owner_name, w.status, w.may_spend_test, f.*,
     coalesce(l.created_at, w.created_at) as updated_at
   from page w cross join lateral (${fundsOf(tx)}) f left join lateral (${lastMoveOf(tx)}) l on true
@@ -79,8 +75,7 @@ export const selectTransactions = (
       max(wallet_balance_after_usd) as wallet_balance_after_usd, max(created_at) as created_at
     from ((${linesOf(tx, wallet, filter, slice, "from")}) union all (${linesOf(tx, wallet, filter, slice, "to")})) as line
     group by app_id, wallet_seq, kind, source_id order by wallet_seq desc limit ${slice.limit}) m
-  left join usage_events u on u.app_id = m.app_id
-    and u.id = case when m.kind in ('usage', 'usage_reversal') then m.source_id::uuid end
+  left join lateral (${featureOf(tx)}) u on true
   left join wallet_adjustments j on j.app_id = m.app_id and j.id = case when m.kind = 'adjustment' then m.source_id::uuid end
   order by m.wallet_seq desc`;
 
@@ -104,8 +99,7 @@ export const selectSharedTransactions = (
   select m.place, m.kind, m.source_id, m.amount_usd::text, m.wallet_balance_after_usd::numeric(38,8)::text, m.created_at,
     u.feature_key, null as reason
   from numbered m
-  left join usage_events u on u.app_id = m.app_id
-    and u.id = case when m.kind in ('usage', 'usage_reversal') then m.source_id::uuid end
+  left join lateral (${featureOf(tx)}) u on true
   where m.amount_usd <> 0
     ${filter.kinds === null ? tx`` : tx`and m.kind = any(${[...filter.kinds]}::text[])`}
     ${filter.from === undefined ? tx`` : tx`and m.created_at >= ${filter.from}`}
@@ -137,26 +131,31 @@ export type ReconciliationFilter = {
   to?: string | undefined;
 };
 
-/** One page of stored against derived balances; `onlyMismatch` leaves out what agrees. */
+/** How many wallets there are and disagree, beside each row of the page; without rows once, with `wallet_id` null. */
+export type ReconciledRow = { wallets: number; mismatches: number; now: Date } & (
+  | Reconciled
+  | { [K in keyof Reconciled]: null }
+);
+
+/** Stored against derived balances, in one pass; `onlyMismatch` leaves out of the page what agrees. */
 export const selectReconciliation = (
   tx: Tx,
   filter: ReconciliationFilter & { onlyMismatch: boolean },
   slice: WalletSlice,
-) => tx<Reconciled[]>`
-  with compared as (${comparedWallets(tx, filter)})
-  select wallet_id, owner_scope, stored_usd::numeric(38,8)::text, derived_usd::numeric(38,8)::text,
-    abs(stored_usd - derived_usd)::numeric(38,8)::text as delta_usd
-  from compared
-  where true ${filter.onlyMismatch ? tx`and stored_usd <> derived_usd` : tx``}
-    ${slice.before === null ? tx`` : tx`and wallet_id < ${slice.before}`}
-  order by wallet_id desc limit ${slice.limit}`;
-
-export const selectReconciliationSummary = (tx: Tx, filter: ReconciliationFilter) => tx<
-  [{ wallets: number; mismatches: number; now: Date }]
->`
-  with compared as (${comparedWallets(tx, filter)})
-  select count(*)::int as wallets, (count(*) filter (where stored_usd <> derived_usd))::int as mismatches, mf_now() as now
-  from compared`;
+) => tx<ReconciledRow[]>`
+  with compared as materialized (${comparedWallets(tx, filter)}),
+  summary as (
+    select count(*)::int as wallets, (count(*) filter (where stored_usd <> derived_usd))::int as mismatches, mf_now() as now
+    from compared)
+  select s.*, c.* from summary s
+  left join (
+    select wallet_id, owner_scope, stored_usd::numeric(38,8)::text, derived_usd::numeric(38,8)::text,
+      abs(stored_usd - derived_usd)::numeric(38,8)::text as delta_usd
+    from compared
+    where true ${filter.onlyMismatch ? tx`and stored_usd <> derived_usd` : tx``}
+      ${slice.before === null ? tx`` : tx`and wallet_id < ${slice.before}`}
+    order by wallet_id desc limit ${slice.limit}) c on true
+  order by c.wallet_id desc`;
 
 const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
   select w.id as wallet_id, w.owner_scope, coalesce(e.total, 0) as derived_usd,
@@ -173,6 +172,16 @@ const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
     ${filter.ownerScope === undefined ? tx`` : tx`and w.owner_scope = ${filter.ownerScope}`}
     ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
     ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}`;
+
+/** Developers' and the platform's balances by fund, added up in one pass over the entries of the page's owners. */
+const sharedOf = (tx: Tx) => tx`
+  select scope, wallet_id, fund, sum(amount_usd) as balance_usd from entries
+  where (select bool_or(owner_scope <> 'end_user') from page) and scope in ('developer', 'platform')
+    and wallet_id = any (array(select id from page where owner_scope <> 'end_user'))
+  group by scope, wallet_id, fund`;
+
+const noShared = (tx: Tx) => tx`
+  select null::text as scope, null::uuid as wallet_id, null::text as fund, null::numeric as balance_usd where false`;
 
 /** Only an end user's wallet can be in debt: by its balance, or by the floor that a clawback left on one fund. */
 const isInDebt = (tx: Tx) => tx`coalesce((
@@ -201,6 +210,11 @@ const lastMoveOf = (tx: Tx) => tx`
     union all
     (select t.created_at from transfers t where w.owner_scope = 'end_user' and t.app_id = w.app_id
       and t.to_scope = 'end_user' and t.to_id = w.id order by t.wallet_seq desc limit 1)) as t`;
+
+/** One look-up by key for each transaction shown: the limit keeps the planner from reading the whole log for a join. */
+const featureOf = (tx: Tx) => tx`
+  select u.feature_key from usage_events u where u.app_id = m.app_id
+    and u.id = case when m.kind in ('usage', 'usage_reversal') then m.source_id::uuid end limit 1`;
 
 const linesOf = (
   tx: Tx,
