@@ -4,6 +4,7 @@ import { renderConfiguration, renderEnvExample } from "./generate/configuration.
 import { renderErrors } from "./generate/errors.ts";
 import { renderMetrics } from "./generate/metrics.ts";
 import { renderRoutes } from "./generate/routes.ts";
+import { renderSchemaSnapshot, snapshotPath } from "./generate/schema-snapshot.ts";
 
 /** Everything that is written from another text: the file, and what it should hold. */
 const generated: readonly { path: string; render(): Promise<string> | string }[] = [
@@ -12,6 +13,7 @@ const generated: readonly { path: string; render(): Promise<string> | string }[]
   { path: "docs/reference/errors.md", render: renderErrors },
   { path: "docs/reference/metrics.md", render: renderMetrics },
   { path: "docs/reference/routes.md", render: renderRoutes },
+  { path: snapshotPath, render: renderSchemaSnapshot },
 ];
 
 const usage = `usage: pnpm generate [--check]

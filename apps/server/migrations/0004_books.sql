@@ -235,9 +235,10 @@ create table wallet_adjustments (
   amount_usd numeric(20,8) not null check (amount_usd > 0),
   reason text not null check (btrim(reason) <> ''),
   actor_id text not null,
-  reverses_id uuid unique,
+  reverses_id uuid,
   created_at timestamptz not null default mf_now(),
   primary key (app_id, id),
+  unique (app_id, reverses_id),
   foreign key (app_id, wallet_id) references wallets (app_id, id)
 );
 call mf_protect('wallet_adjustments',

@@ -2,6 +2,7 @@ import type { Config } from "./config.ts";
 import type { PriceDeps } from "./flows/prices.ts";
 import { ensureShippedPrices } from "./flows/prices-shipped.ts";
 import type { SeedDeps } from "./flows/seed.ts";
+import { settleProbe } from "./flows/seed-probe.ts";
 import { waitUntilSeen } from "./lib/change-feed.ts";
 import { type Database, openDatabase } from "./lib/db.ts";
 import { uuidV7 } from "./lib/ids.ts";
@@ -74,6 +75,7 @@ export async function withSeedDeps(
           if (moved.outcome !== "moved") throw new Error("the demo user has no wallet");
           return { created: !moved.repeated };
         },
+        settleProbeRequest: (probe) => settleProbe({ database, books }, probe),
       });
     } finally {
       await books.stop();

@@ -49,7 +49,7 @@ export async function ensureShippedPrices(
 }
 
 async function readShipped(production: boolean): Promise<PriceEntry[]> {
-  const files = production ? ["snapshot.json"] : ["snapshot.json", "simulated.json"];
+  const files = ["snapshot.json", "routed.json", ...(production ? [] : ["simulated.json"])];
   const texts = await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")));
   return texts.flatMap((text) => parseSnapshot(text).entries);
 }

@@ -113,7 +113,7 @@ export async function plantTenant(deps: SeedDeps, tenant: Tenant): Promise<Seede
     sourceId: tenant.sourceId,
   });
   rows.push({ what: `opening balance ${tenant.sourceId}`, created });
-  if (planted.sessionId !== null && deps.settleProbeRequest) {
+  if (planted.sessionId !== null) {
     const { sessionId } = planted;
     const probe = { ...owner, endUserId: planted.user.id, sessionId, featureKey: tenant.featureKey };
     rows.push({ what: `request of ${tenant.publicAppId}`, ...(await deps.settleProbeRequest(probe)) });

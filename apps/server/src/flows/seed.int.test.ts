@@ -7,6 +7,7 @@ import { openSession } from "./open-session.ts";
 import { bootstrapCaller, openTestbed, type Testbed, testActor } from "./open-session-testbed.ts";
 import { ensureShippedPrices } from "./prices-shipped.ts";
 import { type SeedDeps, seed } from "./seed.ts";
+import { settleProbe } from "./seed-probe.ts";
 import { updateSettings } from "./settings.ts";
 
 let bed: Testbed;
@@ -122,6 +123,7 @@ function seedDeps(ports = { crmDemo: 5174, simulatedProvider: 4010 }): SeedDeps 
       { provider: "simulated", model: "sim-large" },
     ],
     seedPrices: () => ensureShippedPrices({ database: bed.database, feed: bed.feed, production: false }),
+    settleProbeRequest: (probe) => settleProbe(bed, probe),
     creditOpeningBalance: async ({ walletId, ...credit }) => {
       const moved = await bed.books.move({
         ...credit,

@@ -22,7 +22,7 @@ export type SeedDeps = {
   /** Moves an opening balance into a wallet's fund `test`, once per source; the books' door. */
   creditOpeningBalance: (credit: OpeningCredit) => Promise<{ created: boolean }>;
   /** Opens and closes one small request of the isolation tenant, once, so that it owns one of everything. */
-  settleProbeRequest?: (probe: {
+  settleProbeRequest: (probe: {
     appId: string;
     developerId: string;
     endUserId: string;

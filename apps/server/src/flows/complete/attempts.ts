@@ -64,6 +64,7 @@ export async function beginAnswer(run: Run, context: AttemptContext): Promise<Be
         retriedTimeout = true;
       }
       if (!isWorthRetrying(outcome) || retry === context.maxRetries) break;
+      await failpoint("before_retry");
       if (!(await waitBeforeRetry(outcome, retry, run, context))) break;
     }
   }

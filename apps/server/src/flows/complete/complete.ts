@@ -110,6 +110,7 @@ async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObje
     const begun = await begin(run, context);
     if (begun.kind !== "json") throw new Error("a stream answered a request for a whole body");
     const settled = await settleSuccess(run, context);
+    await failpoint("before_last_chunk");
     return completionBody(run, begun.body, settled);
   } finally {
     context.inFlight.remove(run.requestId);

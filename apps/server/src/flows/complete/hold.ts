@@ -1,4 +1,5 @@
 import { ApiError } from "../../lib/errors.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { receiptIdOf, requestIdOf } from "../../lib/ids.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
@@ -65,6 +66,7 @@ export async function holdForPlan(
   // Without a key there is nothing to keep the refusal for, so what is short by the count too is not asked again.
   if (tried && !claim && byCount.minUsd > tried.by.balanceUsd - tried.by.heldUsd)
     throw refusal(tried.by, context.topUpUrl);
+  await failpoint("before_counted_hold");
   const decided = await open(byCount, true);
   if (decided.outcome === "refused") throw refusal(decided.by, context.topUpUrl);
   return heldOf(decided, plan, asked, byCount);

@@ -35,6 +35,7 @@ export async function* relayStream(
     refuseIncomplete(run);
     const settled = await settleSuccess(run, context);
     isSettled = true;
+    await failpoint("before_last_chunk");
     if (run.asked.includeUsage) {
       yield usageChunk(run, settled, createdAt);
       return;
@@ -108,6 +109,7 @@ async function* chunksOf(
     yield chunk;
     if (run.isAnswered && answeredAt === 0) answeredAt = performance.now();
     const following = begun.events.next();
+    if (answeredAt !== 0) await failpoint("awaiting_usage");
     const waited =
       answeredAt === 0
         ? await following

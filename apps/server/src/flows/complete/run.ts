@@ -1,6 +1,7 @@
-import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import { addUsd, formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { AttemptRecord, KeyClaim, RequestFacts } from "../../modules/books/items.ts";
-import { type AnswerTap, createAnswerTap } from "../../modules/metering/metering.ts";
+import { type AnswerTap, createAnswerTap, promptTexts } from "../../modules/metering/metering.ts";
+import { costOf } from "../../modules/pricing/pricing.ts";
 import type { FundedRoute, Held } from "./hold.ts";
 import type { StopReason } from "./in-flight.ts";
 import type { Plan } from "./plan.ts";
@@ -63,12 +64,19 @@ export class Run {
   }
 
   progress() {
-    const costs = this.failedCostsUsd.reduce((sum, cost) => (sum + cost) as Usd, zeroUsd);
+    const output = Math.ceil(this.tap.relayedBytes / 4);
+    const begun = output === 0 ? zeroUsd : costOf({ ...this.roughInput(), output }, this.route.price);
     return {
-      attempt: this.attempts.length + 1,
+      attempt: this.attempts.length,
       sent: this.sent,
-      output_tokens: Math.ceil(this.tap.relayedBytes / 4),
-      cost_usd: formatUsd(costs),
+      output_tokens: output,
+      cost_usd: formatUsd(addUsd(begun, ...this.failedCostsUsd)),
     };
+  }
+
+  /** What the prompt may have cost so far, should this process die: bytes / 4, without a tokenizer. */
+  private roughInput() {
+    const bytes = promptTexts(this.asked.body).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    return { input: Math.ceil(bytes / 4), cachedInput: 0, cacheWrite: 0, reasoning: 0 };
   }
 }

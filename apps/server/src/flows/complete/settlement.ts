@@ -76,6 +76,16 @@ export async function settleFailure(
   return close(run, { ...nothingCharged, outcome: "failed", errorCode, usage, stopped: null }, context);
 }
 
+const nothingBooked: SettledFigures = {
+  chargeUsd: zeroUsd,
+  upstreamCostUsd: zeroUsd,
+  absorbedCostUsd: zeroUsd,
+  developerShareUsd: zeroUsd,
+  platformShareUsd: zeroUsd,
+  feeUsd: zeroUsd,
+  walletBalanceUsd: null,
+};
+
 type Charge = { lines: Rated["lines"]; costUsd: Usd; chargeUsd: Usd; feeUsd: Usd; requests: 0 | 1 };
 const nothingCharged: Charge = {
   lines: [],
@@ -108,8 +118,9 @@ async function close(run: Run, ending: Ending, context: SettleContext): Promise<
     key: run.claim && { claim: run.claim, finish: ending.outcome === "failed" ? "free" : "done" },
   });
   const finished = closing.then((result) => {
-    const figures = result.outcome === "settled" ? result.figures : null;
-    context.onSettled(run, settlement, figures ?? preview);
+    // Recovery was first, so nothing is charged, whatever this answer came to.
+    const figures = result.outcome === "settled" ? result.figures : nothingBooked;
+    context.onSettled(run, settlement, figures);
     return figures;
   });
   const figures = await withinMs(finished, context.settleWaitMs, context.onError);

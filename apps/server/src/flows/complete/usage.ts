@@ -1,3 +1,4 @@
+import { failpoint } from "../../lib/failpoint.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import {
   isZeroUsage,
@@ -13,6 +14,8 @@ export const noTokens: TokenCounts = { input: 0, cachedInput: 0, cacheWrite: 0, 
 
 /** What upstream reported, when it can be true; else our own count of the prompt and of what was relayed. */
 export async function meterUsage(run: Run, counter: TokenCounter): Promise<MeteredUsage> {
+  const hit = failpoint("before_metering");
+  if (hit) await hit;
   const reported = reportedUsage(run.tap.usage);
   if (reported && !(isZeroUsage(reported.tokens) && run.tap.hasOutput)) {
     return { tokens: reported.tokens, source: "provider", warnings: reported.warnings };

@@ -1,4 +1,5 @@
 import type { Tx } from "../../lib/db.ts";
+import { failpoint } from "../../lib/failpoint.ts";
 import { uuidV7 } from "../../lib/ids.ts";
 import { addUsd, formatUsd, type Usd, usdFromStore, zeroUsd } from "../../lib/money.ts";
 import type {
@@ -45,6 +46,8 @@ export async function runBatch(
   repeated: boolean,
 ): Promise<BatchResult[]> {
   const locked = await lockPhase(connection, batch, repeated);
+  const hit = crashPoint(batch, "before_write");
+  if (hit) await hit;
   const writes: Writes = {
     closed: [],
     events: [],
@@ -59,8 +62,21 @@ export async function runBatch(
     if (entry.type === "move") return decideOneMove(entry.item, locked, writes);
     return decideOneOpen(entry.item, locked, writes);
   });
-  await writePhase(connection, locked.accounts, writes, context);
+  await writePhase(connection, locked.accounts, writes, context, batch);
   return results;
+}
+
+/** One place in a batch, under two names: a test says whether the crash is to meet a hold or a settlement. */
+function crashPoint(
+  batch: readonly BatchItem[],
+  at: "before_write" | "before_commit",
+  first?: () => Promise<unknown>,
+): void | Promise<void> {
+  const carries = (type: BatchItem["type"]): boolean => batch.some((entry) => entry.type === type);
+  return (
+    (carries("close") ? failpoint(`in_settle_${at}`, first) : undefined) ??
+    (carries("open") ? failpoint(`in_hold_${at}`, first) : undefined)
+  );
 }
 
 type Locked = {
@@ -235,6 +251,7 @@ async function writePhase(
   accounts: Accounts,
   writes: Writes,
   context: BatchContext,
+  batch: readonly BatchItem[],
 ): Promise<void> {
   const statement = pipelined();
   const changed = [...accounts.changed()];
@@ -252,6 +269,8 @@ async function writePhase(
   if (freed.length > 0) statement(store.freeKeys(connection, freed));
   if (writes.adjustments.length > 0) statement(store.insertAdjustments(connection, writes.adjustments));
   if (writes.audits.length > 0) statement(store.insertAudits(connection, writes.audits));
+  const hit = crashPoint(batch, "before_commit", () => statement.all());
+  if (hit) await hit;
   statement(connection`commit`);
   await statement.all();
 }

@@ -1,0 +1,1234 @@
+-- The schema after all migrations, for reading and for diffs; written by `pnpm generate`, never edited.
+-- 0001_foundation aff824b7843e91ee
+-- 0002_tenancy 11feaa12c6ce18ca
+-- 0003_prices 43c6e54c101766e2
+-- 0004_books 35d4a46e79c77561
+-- 0005_identity f30fa9cb40caf414
+-- 0006_reading 1ecd7916a07268b8
+
+create table accounts (
+  app_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  developer_id uuid not null,
+  kind text not null,
+  owner_id uuid not null,
+  scope_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  set_by text not null default 'app'::text,
+  fund text not null default 'none'::text,
+  "window" text not null default 'total'::text,
+  zone text not null default 'UTC'::text,
+  window_start timestamp with time zone not null default '1970-01-01 00:00:00+00'::timestamp with time zone,
+  limit_usd numeric(20,8),
+  balance_usd numeric(20,8) not null default 0,
+  held_usd numeric(20,8) not null default 0,
+  debt_usd numeric(20,8) not null default 0,
+  wallet_seq bigint not null default 0,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint accounts_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint accounts_app_id_kind_owner_id_scope_id_set_by_fund_window_w_key UNIQUE (app_id, kind, owner_id, scope_id, set_by, fund, "window", window_start),
+  constraint accounts_check CHECK (((balance_usd - held_usd) >= (- debt_usd))),
+  constraint accounts_check1 CHECK (((debt_usd = (0)::numeric) OR (kind = 'wallet'::text))),
+  constraint accounts_check2 CHECK (((kind = 'wallet'::text) = (fund <> 'none'::text))),
+  constraint accounts_check3 CHECK (((kind = 'wallet'::text) = (limit_usd IS NULL))),
+  constraint accounts_debt_usd_check CHECK ((debt_usd >= (0)::numeric)),
+  constraint accounts_fund_check CHECK ((fund = ANY (ARRAY['none'::text, 'promo'::text, 'test'::text, 'paid'::text]))),
+  constraint accounts_held_usd_check CHECK ((held_usd >= (0)::numeric)),
+  constraint accounts_kind_check CHECK ((kind = ANY (ARRAY['wallet'::text, 'session'::text, 'end_user'::text, 'feature'::text, 'app'::text, 'credential'::text, 'allowance'::text, 'developer'::text, 'platform'::text]))),
+  constraint accounts_pkey PRIMARY KEY (app_id, id),
+  constraint accounts_set_by_check CHECK ((set_by = ANY (ARRAY['user'::text, 'developer'::text, 'app'::text, 'feature'::text, 'operator'::text]))),
+  constraint accounts_window_check CHECK (("window" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'total'::text])))
+) with (fillfactor=60); -- row security forced
+
+create table app_features (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  feature_key text not null,
+  display_name text not null,
+  version integer not null default 1,
+  policy jsonb not null,
+  pricing jsonb not null,
+  status text not null default 'active'::text,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint app_features_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint app_features_feature_key_check CHECK ((feature_key ~ '^[a-zA-Z0-9_:-]{1,128}$'::text)),
+  constraint app_features_pkey PRIMARY KEY (app_id, id),
+  constraint app_features_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'archived'::text]))),
+  constraint app_features_version_check CHECK ((version > 0))
+); -- row security forced
+
+create table apps (
+  id uuid not null,
+  developer_id uuid not null,
+  public_app_id text not null,
+  name text not null,
+  vertical text,
+  status text not null default 'active'::text,
+  identity_mode text not null default 'signed'::text,
+  identity jsonb not null default '{}'::jsonb,
+  identity_key text,
+  identity_secret_prefix text,
+  user_hash_key text not null,
+  allowed_origins text[] not null default '{}'::text[],
+  default_developer_share_bps integer not null default 4000,
+  sandbox boolean not null default false,
+  session_ttl_seconds integer not null default 3600,
+  session_max_age_seconds integer not null default 43200,
+  session_max_spend_usd numeric(20,8),
+  time_zone text not null default 'UTC'::text,
+  support_url text,
+  support_email text,
+  abuse_email text,
+  limits jsonb not null default '{}'::jsonb,
+  version integer not null default 1,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint apps_default_developer_share_bps_check CHECK (((default_developer_share_bps >= 0) AND (default_developer_share_bps <= 10000))),
+  constraint apps_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint apps_id_developer_id_key UNIQUE (id, developer_id),
+  constraint apps_identity_key_check CHECK ((identity_key ~~ 'mfenc:%'::text)),
+  constraint apps_identity_mode_check CHECK ((identity_mode = ANY (ARRAY['signed'::text, 'server'::text, 'demo'::text]))),
+  constraint apps_pkey PRIMARY KEY (id),
+  constraint apps_public_app_id_check CHECK ((public_app_id ~ '^[a-zA-Z0-9_:-]{1,128}$'::text)),
+  constraint apps_public_app_id_key UNIQUE (public_app_id),
+  constraint apps_session_max_age_seconds_check CHECK (((session_max_age_seconds >= 60) AND (session_max_age_seconds <= 604800))),
+  constraint apps_session_max_spend_usd_check CHECK ((session_max_spend_usd > (0)::numeric)),
+  constraint apps_session_ttl_seconds_check CHECK (((session_ttl_seconds >= 60) AND (session_ttl_seconds <= 86400))),
+  constraint apps_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'disabled'::text, 'suspended'::text]))),
+  constraint apps_user_hash_key_check CHECK ((user_hash_key ~~ 'mfenc:%'::text))
+); -- row security forced
+
+create table audit_logs (
+  id uuid not null,
+  actor_scope text not null,
+  actor_id text,
+  actor_name text,
+  action text not null,
+  resource_type text not null,
+  resource_id text not null,
+  app_id uuid,
+  developer_id uuid,
+  reason text,
+  before jsonb,
+  after jsonb,
+  metadata jsonb not null default '{}'::jsonb,
+  request_id uuid,
+  address_prefix text,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint audit_logs_action_check CHECK ((action <> ''::text)),
+  constraint audit_logs_actor_scope_check CHECK ((actor_scope = ANY (ARRAY['developer'::text, 'end_user'::text, 'admin'::text, 'stripe'::text, 'system'::text, 'bootstrap'::text]))),
+  constraint audit_logs_pkey PRIMARY KEY (id)
+); -- row security forced
+
+create table change_head (
+  one boolean not null default true,
+  version bigint not null,
+  constraint change_head_one_check CHECK (one),
+  constraint change_head_pkey PRIMARY KEY (one)
+); -- row security none
+
+create table changes (
+  version bigint not null,
+  kind text not null,
+  target_id text not null,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint changes_kind_check CHECK ((kind = ANY (ARRAY['app'::text, 'session'::text, 'end_user'::text, 'wallet'::text, 'token'::text, 'prices'::text, 'provider'::text, 'settings'::text]))),
+  constraint changes_pkey PRIMARY KEY (version, kind, target_id)
+); -- row security none
+
+create table deployment (
+  one boolean not null default true,
+  environment text not null,
+  epoch integer not null default 1,
+  key_canary text,
+  constraint deployment_epoch_check CHECK ((epoch > 0)),
+  constraint deployment_one_check CHECK (one),
+  constraint deployment_pkey PRIMARY KEY (one)
+); -- row security none
+
+create table developer_api_tokens (
+  id uuid not null,
+  developer_id uuid not null,
+  name text not null,
+  token_hash text not null,
+  token_prefix text not null,
+  scopes text[] not null,
+  public_app_ids text[],
+  models_allowed text[],
+  created_by text not null,
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint developer_api_tokens_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint developer_api_tokens_pkey PRIMARY KEY (id),
+  constraint developer_api_tokens_scopes_check CHECK ((scopes <@ ARRAY['developer:apps:read'::text, 'developer:apps:write'::text, 'developer:features:read'::text, 'developer:features:write'::text, 'developer:operations:read'::text, 'developer:tokens:read'::text, 'developer:tokens:write'::text, 'developer:sessions:write'::text, 'developer:users:read'::text, 'developer:users:write'::text, 'developer:usage:read'::text])),
+  constraint developer_api_tokens_token_hash_key UNIQUE (token_hash)
+); -- row security forced
+
+create table developers (
+  id uuid not null,
+  email text not null,
+  name text not null,
+  status text not null default 'active'::text,
+  limits jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint developers_pkey PRIMARY KEY (id),
+  constraint developers_status_check CHECK ((status = ANY (ARRAY['active'::text, 'closed'::text])))
+); -- row security forced
+
+create table end_users (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  external_user_hash text not null,
+  status text not null default 'active'::text,
+  own boolean not null default false,
+  verified boolean not null default false,
+  metadata jsonb not null default '{}'::jsonb,
+  last_seen_at timestamp with time zone,
+  erased_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint end_users_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint end_users_app_id_external_user_hash_key UNIQUE (app_id, external_user_hash),
+  constraint end_users_pkey PRIMARY KEY (app_id, id),
+  constraint end_users_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'erased'::text])))
+); -- row security forced
+
+create table feature_versions (
+  app_id uuid not null,
+  feature_id uuid not null,
+  version integer not null,
+  developer_id uuid not null,
+  display_name text not null,
+  policy jsonb not null,
+  pricing jsonb not null,
+  changed_by text not null,
+  changed_at timestamp with time zone not null default mf_now(),
+  constraint feature_versions_app_id_feature_id_fkey FOREIGN KEY (app_id, feature_id) REFERENCES app_features(app_id, id),
+  constraint feature_versions_pkey PRIMARY KEY (app_id, feature_id, version)
+); -- row security forced
+
+create table holds (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  end_user_id uuid not null,
+  session_id uuid not null,
+  feature_id uuid not null,
+  feature_key text not null,
+  feature_version integer not null,
+  price_version integer not null,
+  route_mode text not null,
+  provider text not null,
+  model text not null,
+  endpoint text not null,
+  client_request_id text,
+  hold_usd numeric(20,8) not null,
+  leg_accounts uuid[] not null,
+  leg_amounts_usd numeric(20,8)[] not null,
+  lease_until timestamp with time zone not null,
+  instance_id uuid not null,
+  progress jsonb not null default '{}'::jsonb,
+  idempotency_caller text,
+  idempotency_route text,
+  idempotency_key text,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint holds_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint holds_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
+  constraint holds_check CHECK ((cardinality(leg_accounts) = cardinality(leg_amounts_usd))),
+  constraint holds_hold_usd_check CHECK ((hold_usd >= (0)::numeric)),
+  constraint holds_leg_amounts_usd_check CHECK (((0)::numeric <= ALL (leg_amounts_usd))),
+  constraint holds_pkey PRIMARY KEY (app_id, id),
+  constraint holds_price_version_fkey FOREIGN KEY (price_version) REFERENCES price_versions(version),
+  constraint holds_route_mode_check CHECK ((route_mode = 'platform'::text))
+) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=1000); -- row security forced
+
+create table idempotency_keys (
+  app_id uuid not null,
+  caller text not null,
+  route text not null,
+  key text not null,
+  fingerprint text not null,
+  state text not null,
+  request_id uuid not null,
+  status integer,
+  answer jsonb,
+  created_at timestamp with time zone not null default mf_now(),
+  finished_at timestamp with time zone,
+  constraint idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
+  constraint idempotency_keys_pkey PRIMARY KEY (app_id, caller, route, key),
+  constraint idempotency_keys_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'refused'::text])))
+); -- row security forced
+
+create table instances (
+  id uuid not null,
+  roles text[] not null,
+  version_seen bigint not null,
+  started_at timestamp with time zone not null default mf_now(),
+  heartbeat_at timestamp with time zone not null default mf_now(),
+  constraint instances_pkey PRIMARY KEY (id)
+); -- row security none
+
+create table model_prices (
+  version integer not null,
+  provider text not null,
+  model text not null,
+  unit text not null,
+  above_input_tokens integer not null default 0,
+  price_per_million_usd numeric(20,8) not null,
+  constraint model_prices_above_input_tokens_check CHECK ((above_input_tokens >= 0)),
+  constraint model_prices_pkey PRIMARY KEY (version, provider, model, unit, above_input_tokens),
+  constraint model_prices_price_per_million_usd_check CHECK ((price_per_million_usd >= (0)::numeric)),
+  constraint model_prices_unit_check CHECK ((unit = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write'::text, 'output'::text, 'reasoning'::text, 'request'::text]))),
+  constraint model_prices_version_provider_model_fkey FOREIGN KEY (version, provider, model) REFERENCES priced_models(version, provider, model)
+); -- row security none
+
+create table price_publications (
+  version integer not null,
+  published_by text not null,
+  reason text not null,
+  published_at timestamp with time zone not null default mf_now(),
+  constraint price_publications_pkey PRIMARY KEY (version),
+  constraint price_publications_version_fkey FOREIGN KEY (version) REFERENCES price_versions(version)
+); -- row security none
+
+create table price_versions (
+  version integer not null,
+  source text not null,
+  effective_from timestamp with time zone not null,
+  imported_by text not null,
+  diff jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint price_versions_pkey PRIMARY KEY (version),
+  constraint price_versions_source_check CHECK ((source = ANY (ARRAY['seed'::text, 'litellm'::text, 'csv'::text, 'entries'::text])))
+); -- row security none
+
+create table priced_models (
+  version integer not null,
+  provider text not null,
+  model text not null,
+  context_length integer not null,
+  max_output_tokens integer not null,
+  capabilities text[] not null default '{}'::text[],
+  constraint priced_models_context_length_check CHECK ((context_length > 0)),
+  constraint priced_models_max_output_tokens_check CHECK ((max_output_tokens > 0)),
+  constraint priced_models_pkey PRIMARY KEY (version, provider, model),
+  constraint priced_models_version_fkey FOREIGN KEY (version) REFERENCES price_versions(version)
+); -- row security none
+
+create table provider_credentials (
+  id uuid not null,
+  owner_scope text not null,
+  owner_id uuid not null,
+  provider text not null,
+  sealed_secret text,
+  key_id text not null,
+  masked text not null,
+  last_four text not null,
+  models_allowed text[],
+  priority integer not null default 100,
+  weight integer not null default 1,
+  status text not null default 'active'::text,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint provider_credentials_owner_scope_check CHECK ((owner_scope = 'platform'::text)),
+  constraint provider_credentials_pkey PRIMARY KEY (id),
+  constraint provider_credentials_sealed_secret_check CHECK ((sealed_secret ~~ 'mfenc:%'::text)),
+  constraint provider_credentials_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invalid'::text, 'needs_reentry'::text, 'disabled'::text])))
+); -- row security forced
+
+create table providers (
+  name text not null,
+  base_url text not null,
+  dialect text not null default 'openai'::text,
+  priority integer not null default 100,
+  weight integer not null default 1,
+  status text not null default 'on'::text,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint providers_dialect_check CHECK ((dialect = 'openai'::text)),
+  constraint providers_name_check CHECK ((name ~ '^[a-z0-9_.-]{1,64}$'::text)),
+  constraint providers_pkey PRIMARY KEY (name),
+  constraint providers_priority_check CHECK (((priority >= 1) AND (priority <= 1000))),
+  constraint providers_status_check CHECK ((status = ANY (ARRAY['on'::text, 'off'::text]))),
+  constraint providers_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
+); -- row security none
+
+create table schema_migrations (
+  number integer not null,
+  name text not null,
+  checksum text not null,
+  compatible_with integer not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint schema_migrations_pkey PRIMARY KEY (number)
+); -- row security none
+
+create table settings (
+  name text not null,
+  value jsonb not null,
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint settings_pkey PRIMARY KEY (name)
+); -- row security none
+
+create table transfers (
+  app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  kind text not null,
+  source_id text not null,
+  line smallint not null,
+  developer_id uuid,
+  from_scope text not null,
+  from_id uuid not null,
+  to_scope text not null,
+  to_id uuid not null,
+  amount_usd numeric(20,8) not null,
+  reason text not null,
+  fund text not null,
+  wallet_seq bigint,
+  balance_after_usd numeric(20,8),
+  wallet_balance_after_usd numeric(20,8),
+  created_at timestamp with time zone not null default mf_now(),
+  epoch integer not null,
+  xid8 xid8 not null default pg_current_xact_id(),
+  constraint transfers_amount_usd_check CHECK (((amount_usd > (0)::numeric) AND (amount_usd <= (10000000)::numeric))),
+  constraint transfers_check CHECK (((from_scope <> to_scope) OR (from_id <> to_id))),
+  constraint transfers_check1 CHECK (((wallet_seq IS NOT NULL) = (('end_user'::text = from_scope) OR ('end_user'::text = to_scope)))),
+  constraint transfers_fund_check CHECK ((fund = ANY (ARRAY['none'::text, 'promo'::text, 'test'::text, 'paid'::text]))),
+  constraint transfers_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'usage_reversal'::text, 'cost_correction'::text, 'adjustment'::text, 'test_credit'::text, 'seed'::text]))),
+  constraint transfers_line_check CHECK ((line >= 0)),
+  constraint transfers_pkey PRIMARY KEY (app_id, kind, source_id, line),
+  constraint transfers_reason_check CHECK ((reason <> ''::text))
+); -- row security forced
+
+create table usage_events (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  end_user_id uuid not null,
+  session_id uuid not null,
+  feature_id uuid not null,
+  feature_key text not null,
+  feature_version integer not null,
+  price_version integer not null,
+  route_mode text not null,
+  provider text not null,
+  model text not null,
+  served_model text not null,
+  endpoint text not null,
+  client_request_id text,
+  input_tokens integer not null,
+  cached_input_tokens integer not null,
+  cache_write_tokens integer not null,
+  output_tokens integer not null,
+  reasoning_tokens integer not null,
+  requests integer not null,
+  usage_source text not null,
+  simulated boolean not null,
+  lines jsonb not null,
+  pricing jsonb not null,
+  hold_usd numeric(20,8) not null,
+  upstream_cost_usd numeric(20,8) not null,
+  absorbed_cost_usd numeric(20,8) not null,
+  developer_share_usd numeric(20,8) not null,
+  platform_share_usd numeric(20,8) not null,
+  fee_usd numeric(20,8) not null,
+  charge_usd numeric(20,8) not null,
+  paid_usd numeric(20,8) not null default 0,
+  promo_usd numeric(20,8) not null default 0,
+  test_usd numeric(20,8) not null default 0,
+  wallet_balance_usd numeric(20,8),
+  outcome text not null,
+  error_code text,
+  stopped text,
+  output_limit jsonb,
+  warnings text[] not null default '{}'::text[],
+  attempts jsonb not null default '[]'::jsonb,
+  first_byte_ms integer,
+  duration_ms integer not null,
+  clears_at timestamp with time zone,
+  opened_at timestamp with time zone not null,
+  created_at timestamp with time zone not null default mf_now(),
+  epoch integer not null,
+  xid8 xid8 not null default pg_current_xact_id(),
+  constraint usage_events_absorbed_cost_usd_check CHECK ((absorbed_cost_usd >= (0)::numeric)),
+  constraint usage_events_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint usage_events_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
+  constraint usage_events_cache_write_tokens_check CHECK (((cache_write_tokens >= 0) AND (cache_write_tokens <= 100000000))),
+  constraint usage_events_cached_input_tokens_check CHECK (((cached_input_tokens >= 0) AND (cached_input_tokens <= 100000000))),
+  constraint usage_events_check CHECK ((((upstream_cost_usd + developer_share_usd) + platform_share_usd) = charge_usd)),
+  constraint usage_events_check1 CHECK ((charge_usd <= hold_usd)),
+  constraint usage_events_check2 CHECK (((fee_usd >= (0)::numeric) AND (fee_usd <= charge_usd))),
+  constraint usage_events_check3 CHECK ((((paid_usd + promo_usd) + test_usd) = charge_usd)),
+  constraint usage_events_check4 CHECK (((outcome <> ALL (ARRAY['failed'::text, 'flagged'::text])) OR (charge_usd = (0)::numeric))),
+  constraint usage_events_developer_share_usd_check CHECK ((developer_share_usd >= (0)::numeric)),
+  constraint usage_events_input_tokens_check CHECK (((input_tokens >= 0) AND (input_tokens <= 100000000))),
+  constraint usage_events_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'aborted'::text, 'flagged'::text]))),
+  constraint usage_events_output_tokens_check CHECK (((output_tokens >= 0) AND (output_tokens <= 100000000))),
+  constraint usage_events_pkey PRIMARY KEY (app_id, id),
+  constraint usage_events_platform_share_usd_check CHECK ((platform_share_usd >= (0)::numeric)),
+  constraint usage_events_reasoning_tokens_check CHECK (((reasoning_tokens >= 0) AND (reasoning_tokens <= 100000000))),
+  constraint usage_events_requests_check CHECK ((requests = ANY (ARRAY[0, 1]))),
+  constraint usage_events_route_mode_check CHECK ((route_mode = 'platform'::text)),
+  constraint usage_events_upstream_cost_usd_check CHECK ((upstream_cost_usd >= (0)::numeric)),
+  constraint usage_events_usage_source_check CHECK ((usage_source = ANY (ARRAY['provider'::text, 'estimated'::text, 'reconciled'::text])))
+); -- row security forced
+
+create table user_token_uses (
+  app_id uuid not null,
+  jti_hash text not null,
+  expires_at timestamp with time zone not null,
+  constraint user_token_uses_app_id_fkey FOREIGN KEY (app_id) REFERENCES apps(id),
+  constraint user_token_uses_pkey PRIMARY KEY (app_id, jti_hash)
+); -- row security forced
+
+create table virtual_sessions (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  end_user_id uuid not null,
+  token_hash text not null,
+  token_expires_at timestamp with time zone not null,
+  previous_token_hash text,
+  previous_expires_at timestamp with time zone,
+  feature_key text,
+  scopes text[] not null,
+  modes text[],
+  models text[],
+  origin text,
+  origins text[] not null default '{}'::text[],
+  max_spend_usd numeric(20,8),
+  metadata jsonb not null default '{}'::jsonb,
+  identity_mode text not null,
+  verified boolean not null,
+  proved_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  features text[],
+  constraint virtual_sessions_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint virtual_sessions_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint virtual_sessions_app_id_token_hash_key UNIQUE (app_id, token_hash),
+  constraint virtual_sessions_max_spend_usd_check CHECK ((max_spend_usd > (0)::numeric)),
+  constraint virtual_sessions_pkey PRIMARY KEY (app_id, id)
+); -- row security forced
+
+create table wallet_adjustments (
+  app_id uuid not null,
+  id uuid not null,
+  developer_id uuid not null,
+  wallet_id uuid not null,
+  kind text not null,
+  direction text not null,
+  amount_usd numeric(20,8) not null,
+  reason text not null,
+  actor_id text not null,
+  reverses_id uuid,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint wallet_adjustments_amount_usd_check CHECK ((amount_usd > (0)::numeric)),
+  constraint wallet_adjustments_app_id_reverses_id_key UNIQUE (app_id, reverses_id),
+  constraint wallet_adjustments_app_id_wallet_id_fkey FOREIGN KEY (app_id, wallet_id) REFERENCES wallets(app_id, id),
+  constraint wallet_adjustments_direction_check CHECK ((direction = ANY (ARRAY['credit'::text, 'debit'::text]))),
+  constraint wallet_adjustments_kind_check CHECK ((kind = ANY (ARRAY['adjustment'::text, 'test_credit'::text]))),
+  constraint wallet_adjustments_pkey PRIMARY KEY (app_id, id),
+  constraint wallet_adjustments_reason_check CHECK ((btrim(reason) <> ''::text))
+); -- row security forced
+
+create table wallets (
+  app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  id uuid not null,
+  owner_scope text not null,
+  owner_id uuid not null,
+  developer_id uuid,
+  end_user_id uuid,
+  status text not null default 'active'::text,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint wallets_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint wallets_app_id_owner_scope_owner_id_key UNIQUE (app_id, owner_scope, owner_id),
+  constraint wallets_check CHECK ((owner_id = id)),
+  constraint wallets_check1 CHECK (((owner_scope = 'end_user'::text) = (end_user_id IS NOT NULL))),
+  constraint wallets_check2 CHECK (((owner_scope <> 'end_user'::text) OR (end_user_id = owner_id))),
+  constraint wallets_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint wallets_owner_scope_check CHECK ((owner_scope = ANY (ARRAY['end_user'::text, 'developer'::text, 'platform'::text, 'provider_cost'::text, 'absorbed_cost'::text, 'promo'::text, 'bad_debt'::text, 'clearing'::text, 'external'::text]))),
+  constraint wallets_pkey PRIMARY KEY (app_id, id),
+  constraint wallets_status_check CHECK ((status = ANY (ARRAY['active'::text, 'frozen'::text])))
+); -- row security forced
+
+CREATE UNIQUE INDEX accounts_app_id_kind_owner_id_scope_id_set_by_fund_window_w_key ON public.accounts USING btree (app_id, kind, owner_id, scope_id, set_by, fund, "window", window_start);
+
+CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (app_id, id);
+
+CREATE UNIQUE INDEX app_features_key ON public.app_features USING btree (app_id, feature_key) WHERE (status <> 'archived'::text);
+
+CREATE UNIQUE INDEX app_features_pkey ON public.app_features USING btree (app_id, id);
+
+CREATE INDEX apps_by_developer ON public.apps USING btree (developer_id, id);
+
+CREATE UNIQUE INDEX apps_id_developer_id_key ON public.apps USING btree (id, developer_id);
+
+CREATE UNIQUE INDEX apps_pkey ON public.apps USING btree (id);
+
+CREATE UNIQUE INDEX apps_public_app_id_key ON public.apps USING btree (public_app_id);
+
+CREATE INDEX audit_logs_by_developer ON public.audit_logs USING btree (developer_id, id);
+
+CREATE INDEX audit_logs_by_resource ON public.audit_logs USING btree (resource_type, resource_id);
+
+CREATE UNIQUE INDEX audit_logs_pkey ON public.audit_logs USING btree (id);
+
+CREATE UNIQUE INDEX change_head_pkey ON public.change_head USING btree (one);
+
+CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (version, kind, target_id);
+
+CREATE UNIQUE INDEX deployment_pkey ON public.deployment USING btree (one);
+
+CREATE INDEX developer_api_tokens_by_developer ON public.developer_api_tokens USING btree (developer_id, id);
+
+CREATE UNIQUE INDEX developer_api_tokens_pkey ON public.developer_api_tokens USING btree (id);
+
+CREATE UNIQUE INDEX developer_api_tokens_token_hash_key ON public.developer_api_tokens USING btree (token_hash);
+
+CREATE UNIQUE INDEX developers_email ON public.developers USING btree (lower(email));
+
+CREATE UNIQUE INDEX developers_pkey ON public.developers USING btree (id);
+
+CREATE UNIQUE INDEX end_users_app_id_external_user_hash_key ON public.end_users USING btree (app_id, external_user_hash);
+
+CREATE UNIQUE INDEX end_users_pkey ON public.end_users USING btree (app_id, id);
+
+CREATE UNIQUE INDEX feature_versions_pkey ON public.feature_versions USING btree (app_id, feature_id, version);
+
+CREATE INDEX holds_by_lease ON public.holds USING btree (lease_until);
+
+CREATE UNIQUE INDEX holds_pkey ON public.holds USING btree (app_id, id);
+
+CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (app_id, caller, route, key);
+
+CREATE UNIQUE INDEX instances_pkey ON public.instances USING btree (id);
+
+CREATE UNIQUE INDEX model_prices_pkey ON public.model_prices USING btree (version, provider, model, unit, above_input_tokens);
+
+CREATE UNIQUE INDEX price_publications_pkey ON public.price_publications USING btree (version);
+
+CREATE UNIQUE INDEX price_versions_pkey ON public.price_versions USING btree (version);
+
+CREATE UNIQUE INDEX priced_models_pkey ON public.priced_models USING btree (version, provider, model);
+
+CREATE INDEX provider_credentials_by_provider ON public.provider_credentials USING btree (provider, priority);
+
+CREATE UNIQUE INDEX provider_credentials_pkey ON public.provider_credentials USING btree (id);
+
+CREATE UNIQUE INDEX providers_pkey ON public.providers USING btree (name);
+
+CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (number);
+
+CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name);
+
+CREATE INDEX transfers_by_insertion ON public.transfers USING btree (epoch, xid8);
+
+CREATE INDEX transfers_by_wallet_from ON public.transfers USING btree (app_id, from_id, wallet_seq) WHERE (from_scope = 'end_user'::text);
+
+CREATE INDEX transfers_by_wallet_to ON public.transfers USING btree (app_id, to_id, wallet_seq) WHERE (to_scope = 'end_user'::text);
+
+CREATE UNIQUE INDEX transfers_pkey ON public.transfers USING btree (app_id, kind, source_id, line);
+
+CREATE INDEX usage_events_by_developer ON ONLY public.usage_events USING btree (developer_id, id);
+
+CREATE INDEX usage_events_by_insertion ON ONLY public.usage_events USING btree (epoch, xid8);
+
+CREATE INDEX usage_events_by_user ON ONLY public.usage_events USING btree (app_id, end_user_id, id);
+
+CREATE UNIQUE INDEX usage_events_pkey ON ONLY public.usage_events USING btree (app_id, id);
+
+CREATE UNIQUE INDEX user_token_uses_pkey ON public.user_token_uses USING btree (app_id, jti_hash);
+
+CREATE UNIQUE INDEX virtual_sessions_app_id_token_hash_key ON public.virtual_sessions USING btree (app_id, token_hash);
+
+CREATE INDEX virtual_sessions_by_user ON public.virtual_sessions USING btree (app_id, end_user_id);
+
+CREATE UNIQUE INDEX virtual_sessions_pkey ON public.virtual_sessions USING btree (app_id, id);
+
+CREATE INDEX virtual_sessions_previous_token ON public.virtual_sessions USING btree (previous_token_hash) WHERE (previous_token_hash IS NOT NULL);
+
+CREATE INDEX virtual_sessions_token ON public.virtual_sessions USING btree (token_hash);
+
+CREATE UNIQUE INDEX wallet_adjustments_app_id_reverses_id_key ON public.wallet_adjustments USING btree (app_id, reverses_id);
+
+CREATE UNIQUE INDEX wallet_adjustments_pkey ON public.wallet_adjustments USING btree (app_id, id);
+
+CREATE UNIQUE INDEX wallets_app_id_owner_scope_owner_id_key ON public.wallets USING btree (app_id, owner_scope, owner_id);
+
+CREATE INDEX wallets_by_id ON public.wallets USING btree (id);
+
+CREATE UNIQUE INDEX wallets_pkey ON public.wallets USING btree (app_id, id);
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.feature_versions FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.model_prices FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.price_publications FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.price_versions FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.priced_models FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.transfers FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.feature_versions FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.model_prices FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.price_publications FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.price_versions FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.priced_models FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.transfers FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+create view entries with (security_invoker=true) as SELECT transfers.app_id,
+    transfers.kind,
+    transfers.source_id,
+    transfers.line,
+    transfers.from_scope AS scope,
+    transfers.from_id AS wallet_id,
+    (- transfers.amount_usd) AS amount_usd,
+        CASE
+            WHEN ((transfers.kind = 'usage'::text) AND (transfers.from_scope = 'end_user'::text)) THEN 'usage_charge'::text
+            ELSE transfers.reason
+        END AS reason,
+    transfers.fund,
+        CASE
+            WHEN (transfers.from_scope = 'end_user'::text) THEN transfers.wallet_seq
+            ELSE NULL::bigint
+        END AS wallet_seq,
+    transfers.balance_after_usd,
+    transfers.wallet_balance_after_usd,
+    transfers.developer_id,
+    transfers.created_at
+   FROM transfers
+UNION ALL
+ SELECT transfers.app_id,
+    transfers.kind,
+    transfers.source_id,
+    transfers.line,
+    transfers.to_scope AS scope,
+    transfers.to_id AS wallet_id,
+    transfers.amount_usd,
+        CASE
+            WHEN ((transfers.kind = 'usage_reversal'::text) AND (transfers.to_scope = 'end_user'::text)) THEN 'usage_charge'::text
+            ELSE transfers.reason
+        END AS reason,
+    transfers.fund,
+        CASE
+            WHEN (transfers.to_scope = 'end_user'::text) THEN transfers.wallet_seq
+            ELSE NULL::bigint
+        END AS wallet_seq,
+    transfers.balance_after_usd,
+    transfers.wallet_balance_after_usd,
+    transfers.developer_id,
+    transfers.created_at
+   FROM transfers;
+
+create view receipts with (security_invoker=true) as SELECT app_id,
+    id AS request_id,
+    ('rcpt_req_'::text || id) AS receipt_id,
+    developer_id,
+    end_user_id,
+    'pending'::text AS signature,
+    created_at
+   FROM usage_events
+  WHERE (outcome = ANY (ARRAY['succeeded'::text, 'aborted'::text]));
+
+create policy adding on accounts for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
+
+create policy changing on accounts for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
+
+create policy reading on accounts for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,recovery,auth,settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on accounts for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
+
+create policy adding on app_features for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on app_features for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on app_features for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,cache,operator,backup,isolation}'::text[])));
+
+create policy removing on app_features for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on apps for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on apps for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on apps for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,cache,operator,backup,isolation}'::text[])));
+
+create policy removing on apps for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on audit_logs for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])));
+
+create policy changing on audit_logs for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])));
+
+create policy reading on audit_logs for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator,backup,isolation}'::text[])));
+
+create policy removing on audit_logs for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])));
+
+create policy adding on developer_api_tokens for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on developer_api_tokens for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on developer_api_tokens for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,auth,operator,backup,isolation}'::text[])));
+
+create policy removing on developer_api_tokens for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on developers for insert
+  with check ((id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on developers for update
+  using ((id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check ((id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on developers for select
+  using ((id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,cache,operator,backup,isolation}'::text[])));
+
+create policy removing on developers for delete
+  using ((id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on end_users for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on end_users for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on end_users for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,auth,operator,backup,isolation}'::text[])));
+
+create policy removing on end_users for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on feature_versions for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on feature_versions for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on feature_versions for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+
+create policy removing on feature_versions for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on holds for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on holds for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on holds for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{recovery,settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on holds for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy adding on idempotency_keys for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy changing on idempotency_keys for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy reading on idempotency_keys for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator,backup,isolation}'::text[])));
+
+create policy removing on idempotency_keys for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy adding on provider_credentials for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on provider_credentials for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on provider_credentials for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+
+create policy removing on provider_credentials for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on transfers for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on transfers for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on transfers for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,recovery,settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on transfers for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy adding on usage_events for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on usage_events for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on usage_events for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,recovery,settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on usage_events for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy adding on user_token_uses for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on user_token_uses for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on user_token_uses for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator,backup,isolation}'::text[])));
+
+create policy removing on user_token_uses for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on virtual_sessions for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on virtual_sessions for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on virtual_sessions for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,auth,operator,backup,isolation}'::text[])));
+
+create policy removing on virtual_sessions for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on wallet_adjustments for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (wallet_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on wallet_adjustments for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (wallet_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (wallet_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on wallet_adjustments for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (wallet_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on wallet_adjustments for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (wallet_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy adding on wallets for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on wallets for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on wallets for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,settlement,auth,operator,backup,isolation}'::text[])));
+
+create policy removing on wallets for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+grant select on accounts to mf_read;
+
+grant select on app_features to mf_read;
+
+grant select on apps to mf_read;
+
+grant select on audit_logs to mf_read;
+
+grant select on change_head to mf_read;
+
+grant select on changes to mf_read;
+
+grant select on deployment to mf_read;
+
+grant select on developer_api_tokens to mf_read;
+
+grant select on developers to mf_read;
+
+grant select on end_users to mf_read;
+
+grant select on entries to mf_read;
+
+grant select on feature_versions to mf_read;
+
+grant select on holds to mf_read;
+
+grant select on idempotency_keys to mf_read;
+
+grant select on instances to mf_read;
+
+grant select on model_prices to mf_read;
+
+grant select on price_publications to mf_read;
+
+grant select on price_versions to mf_read;
+
+grant select on priced_models to mf_read;
+
+grant select on provider_credentials to mf_read;
+
+grant select on providers to mf_read;
+
+grant select on receipts to mf_read;
+
+grant select on schema_migrations to mf_read;
+
+grant select on settings to mf_read;
+
+grant select on transfers to mf_read;
+
+grant select on usage_events to mf_read;
+
+grant select on user_token_uses to mf_read;
+
+grant select on virtual_sessions to mf_read;
+
+grant select on wallet_adjustments to mf_read;
+
+grant select on wallets to mf_read;
+
+grant delete, insert, select, update on accounts to mf_runtime;
+
+grant delete, insert, select, update on app_features to mf_runtime;
+
+grant delete, insert, select, update on apps to mf_runtime;
+
+grant insert, select on audit_logs to mf_runtime;
+
+grant delete, insert, select, update on change_head to mf_runtime;
+
+grant delete, insert, select, update on changes to mf_runtime;
+
+grant delete, insert, select, update on deployment to mf_runtime;
+
+grant delete, insert, select, update on developer_api_tokens to mf_runtime;
+
+grant delete, insert, select, update on developers to mf_runtime;
+
+grant delete, insert, select, update on end_users to mf_runtime;
+
+grant select on entries to mf_runtime;
+
+grant insert, select on feature_versions to mf_runtime;
+
+grant delete, insert, select, update on holds to mf_runtime;
+
+grant delete, insert, select, update on idempotency_keys to mf_runtime;
+
+grant delete, insert, select, update on instances to mf_runtime;
+
+grant insert, select on model_prices to mf_runtime;
+
+grant insert, select on price_publications to mf_runtime;
+
+grant insert, select on price_versions to mf_runtime;
+
+grant insert, select on priced_models to mf_runtime;
+
+grant delete, insert, select, update on provider_credentials to mf_runtime;
+
+grant delete, insert, select, update on providers to mf_runtime;
+
+grant select on receipts to mf_runtime;
+
+grant select on schema_migrations to mf_runtime;
+
+grant delete, insert, select, update on settings to mf_runtime;
+
+grant insert, select on transfers to mf_runtime;
+
+grant insert, select on usage_events to mf_runtime;
+
+grant delete, insert, select, update on user_token_uses to mf_runtime;
+
+grant delete, insert, select, update on virtual_sessions to mf_runtime;
+
+grant delete, insert, select, update on wallet_adjustments to mf_runtime;
+
+grant delete, insert, select, update on wallets to mf_runtime;
+
+CREATE OR REPLACE FUNCTION public.mf_app()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select mf_setting('mf.app_id')::uuid $function$;
+
+CREATE OR REPLACE FUNCTION public.mf_developer()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select mf_setting('mf.developer_id')::uuid $function$;
+
+CREATE OR REPLACE FUNCTION public.mf_end_user()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select mf_setting('mf.end_user_id')::uuid $function$;
+
+CREATE OR REPLACE FUNCTION public.mf_ensure_usage_partitions()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public'
+AS $function$
+declare
+  month timestamptz := date_trunc('month', mf_now() at time zone 'UTC') at time zone 'UTC';
+  following timestamptz;
+  child text;
+begin
+  for step in 0..3 loop
+    following := ((month at time zone 'UTC') + interval '1 month') at time zone 'UTC';
+    child := 'usage_events_' || to_char(month at time zone 'UTC', 'YYYY_MM');
+    if to_regclass(child) is null then
+      execute format('create table %I partition of usage_events for values from (%L) to (%L)', child, mf_uuid_at(month), mf_uuid_at(following));
+      execute format('alter table %I enable row level security', child);
+      execute format('alter table %I force row level security', child);
+    end if;
+    month := following;
+  end loop;
+end $function$;
+
+CREATE OR REPLACE PROCEDURE public.mf_grant(IN runtime name, IN reader name)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  append_only text := 'usage_events, transfers, audit_logs, feature_versions, price_versions, priced_models, model_prices, price_publications';
+  changing text := 'developers, developer_api_tokens, apps, app_features, end_users, virtual_sessions, user_token_uses, providers,
+    provider_credentials, wallets, accounts, holds, wallet_adjustments, idempotency_keys, settings, instances, changes, change_head, deployment';
+  readable text := append_only || ', ' || changing || ', entries, receipts, schema_migrations';
+begin
+  if runtime is not null then
+    execute format('grant usage on schema public to %I', runtime);
+    execute format('grant select on %s to %I', readable, runtime);
+    execute format('grant insert on %s to %I', append_only, runtime);
+    execute format('grant insert, update, delete on %s to %I', changing, runtime);
+    execute format('grant execute on function mf_ensure_usage_partitions() to %I', runtime);
+  end if;
+  if reader is not null then
+    execute format('grant usage on schema public to %I', reader);
+    execute format('grant select on %s to %I', readable, reader);
+  end if;
+end $procedure$;
+
+CREATE OR REPLACE PROCEDURE public.mf_make_append_only(IN target regclass)
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  execute format('create trigger append_only before update or delete on %s for each row execute function mf_refuse_change()', target);
+  execute format('create trigger append_only_whole before truncate on %s for each statement execute function mf_refuse_change()', target);
+end $procedure$;
+
+CREATE OR REPLACE FUNCTION public.mf_now()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select now() $function$;
+
+CREATE OR REPLACE PROCEDURE public.mf_protect(IN target regclass, IN tenant_rule text, IN readers text[], IN writers text[])
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  may_read text := format('(%s) or (select mf_purpose()) = any (%L::text[])', tenant_rule,
+    readers || writers || '{operator,backup,isolation}'::text[]);
+  may_write text := format('(%s) or (select mf_purpose()) = any (%L::text[])', tenant_rule, writers || '{operator}'::text[]);
+begin
+  execute format('alter table %s enable row level security', target);
+  execute format('alter table %s force row level security', target);
+  execute format('create policy reading on %s for select using (%s)', target, may_read);
+  execute format('create policy adding on %s for insert with check (%s)', target, may_write);
+  execute format('create policy changing on %s for update using (%s) with check (%s)', target, may_write, may_write);
+  execute format('create policy removing on %s for delete using (%s)', target, may_write);
+end $procedure$;
+
+CREATE OR REPLACE FUNCTION public.mf_purpose()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select case when mf_setting('mf.purpose') in
+    ('auth', 'cache', 'settlement', 'recovery', 'projection', 'operator', 'backup', 'isolation')
+    then mf_setting('mf.purpose') end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.mf_refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.mf_setting(name text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select nullif(current_setting(name, true), '') $function$;
+
+CREATE OR REPLACE FUNCTION public.mf_uuid_at(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION public.mf_window_end("window" text, zone text, started timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case "window" when 'total' then null
+    else ((started at time zone zone) + ('1 ' || "window")::interval) at time zone zone end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.mf_window_start("window" text, zone text, at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case "window" when 'total' then '1970-01-01T00:00:00Z'::timestamptz
+    else date_trunc("window", at at time zone zone) at time zone zone end
+$function$;
