@@ -1,3 +1,4 @@
+// Longer than other tests, because one database and one set of words serve every promise of the books.
 import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/database.ts";
 import { insertCap, insertEndUser, insertTenant, type TestTenant } from "@modelfaucet/testkit/tenant.ts";
 import postgres from "postgres";

@@ -122,6 +122,7 @@ export function decideMove(item: MoveItem, accounts: Accounts): MoveEffect {
   const balanceUsd = walletBalance(funds);
   const order: readonly Fund[] = item.direction === "credit" ? [item.fund] : ["paid", "test"];
   const candidates = order.flatMap((fund) => funds.filter((account) => account.fund === fund));
+  if (candidates.length === 0) return { result: { outcome: "no_wallet" }, changes: [] };
   if (item.direction === "debit") {
     const availableUsd = addUsd(...candidates.map((account) => maxUsd(zeroUsd, available(account))));
     if (availableUsd < item.amountUsd)

@@ -242,10 +242,10 @@ export const insertAdjustments = (tx: Tx, adjustments: readonly Record<string, u
     kind text, direction text, amount_usd numeric(20,8), reason text, actor_id text)`;
 
 export const insertAudits = (tx: Tx, audits: readonly Record<string, unknown>[]) => tx`
-  insert into audit_logs (id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, metadata, request_id)
-  select id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, coalesce(metadata, '{}'), request_id
+  insert into audit_logs (id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, metadata, request_id, address_prefix)
+  select id, actor_scope, actor_id, actor_name, action, resource_type, resource_id, app_id, developer_id, reason, coalesce(metadata, '{}'), request_id, address_prefix
   from json_to_recordset(${rows(audits)}::text::json) as w (id uuid, actor_scope text, actor_id text, actor_name text, action text,
-    resource_type text, resource_id text, app_id uuid, developer_id uuid, reason text, metadata jsonb, request_id uuid)`;
+    resource_type text, resource_id text, app_id uuid, developer_id uuid, reason text, metadata jsonb, request_id uuid, address_prefix text)`;
 
 export type ProgressRow = { appId: string; id: string; progress: Record<string, unknown> };
 
