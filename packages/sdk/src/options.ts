@@ -50,7 +50,7 @@ export type Settings = {
   random: () => number;
 };
 
-export type Identity =
+type Identity =
   | { kind: "session"; session: FaucetSessionAnswer | FaucetSession }
   | { kind: "fetchSession"; fetchSession: NonNullable<FaucetOptions["fetchSession"]> }
   | { kind: "fetchUserToken"; fetchUserToken: NonNullable<FaucetOptions["fetchUserToken"]> }

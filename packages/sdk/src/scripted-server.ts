@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 
 /** A real HTTP server on loopback for the tests of this package: it answers what the test scripts and notes what came. */
-export type SeenRequest = {
+type SeenRequest = {
   method: string;
   path: string;
   headers: IncomingMessage["headers"];

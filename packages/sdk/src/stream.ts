@@ -36,9 +36,9 @@ export interface FaucetStream extends AsyncIterable<FaucetStreamEvent> {
   abort(): void;
 }
 
-export const eventLimitChars = 4 * 1024 * 1024;
+const eventLimitChars = 4 * 1024 * 1024;
 /** The server says something at least every 10 s, a comment if need be: a longer silence is a dead connection. */
-export const longestSilenceMs = 60_000;
+const longestSilenceMs = 60_000;
 
 export type OpenStream = (signal: AbortSignal) => Promise<HttpAnswer>;
 

@@ -11,7 +11,7 @@ import type { routeMode } from "@modelfaucet/contract/values.ts";
 
 // The contract's schemas are the one text of these objects; only their types come along, no code.
 export type RouteMode = Output<typeof routeMode>;
-export type UsageSource = Output<typeof usageSource>;
+type UsageSource = Output<typeof usageSource>;
 export type FaucetSessionAnswer = Output<typeof session>;
 export type FaucetWallet = Output<typeof wallet>;
 export type FaucetUsageItem = Output<typeof usageItem>;
