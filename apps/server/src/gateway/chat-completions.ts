@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { admitCompletion, type CompleteContext, type Completion } from "../flows/complete/complete.ts";
 import { ApiError } from "../lib/errors.ts";
+import { failpoint } from "../lib/failpoint.ts";
 import { requestIdOf } from "../lib/ids.ts";
 import { formatUsd } from "../lib/money.ts";
 import type { SessionContext } from "../modules/identity/session-context.ts";
@@ -66,7 +67,9 @@ export async function chatCompletions(
       : { "x-modelfaucet-balance-usd": String(priced.wallet_balance_usd) }),
     "x-modelfaucet-overhead-ms": overheadMs(completion, call.startedAt).toFixed(1),
   });
-  return reply.send(body);
+  reply.send(body);
+  await failpoint("after_answer");
+  return reply;
 }
 
 async function streamAnswer(
@@ -79,16 +82,20 @@ async function streamAnswer(
   const chunks = completion.chunks();
   const writer = createEventWriter(reply.raw, options.keepaliveMs);
   // Until a keepalive is due the true status of a failure can still be told.
-  const begin = (): void => {
+  const begin = (nothingFollows = false): void => {
     if (writer.hasBegun) return;
     reply.hijack();
-    writer.begin({
-      ...call.headers,
-      ...answerHeaders(completion),
-      "x-modelfaucet-hold-usd": formatUsd(completion.run.held.holdUsd),
-    });
+    writer.begin(
+      {
+        ...call.headers,
+        ...answerHeaders(completion),
+        "x-modelfaucet-hold-usd": formatUsd(completion.run.held.holdUsd),
+      },
+      nothingFollows,
+    );
   };
-  const headersDue = setTimeout(begin, Math.max(0, options.keepaliveMs - 1_000));
+  const waited = performance.now() - call.startedAt;
+  const headersDue = setTimeout(() => begin(true), Math.max(0, options.keepaliveMs - 1_000 - waited));
   try {
     for (;;) {
       const next = await chunks.next();
@@ -102,6 +109,7 @@ async function streamAnswer(
     }
     begin();
     writer.done();
+    await failpoint("after_answer");
   } catch (error) {
     clearTimeout(headersDue);
     const told = options.toApiError(error, request);

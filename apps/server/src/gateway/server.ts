@@ -88,7 +88,7 @@ export function gatewayHint(_method: string, path: string): string | undefined {
   if (path.includes("/v1/v1/"))
     return "the base URL ends with /v1 already, so the path must not begin with it again.";
   const later = laterRouteSentence(path);
-  if (later !== undefined) return later;
+  if (later !== undefined) return `${path.slice(0, 200)} ${later}.`;
   if (path === "/chat/completions" || path === "/v1/chat/completion")
     return "chat completions are POST /v1/chat/completions.";
   return path.startsWith("/v1/")

@@ -1,11 +1,12 @@
 import type { ServerResponse } from "node:http";
+import { failpoint } from "../lib/failpoint.ts";
 import type { JsonObject } from "../providers/provider.ts";
 
 /** Writes one stream of server-sent events: data lines, keepalive comments between them, and nothing else. */
 export type EventWriter = {
   readonly hasBegun: boolean;
-  /** Sends status and headers, and keeps the line alive from now on. */
-  begin(headers: Readonly<Record<string, string>>): void;
+  /** Sends status and headers, and keeps the line alive from now on; with a comment at once when nothing else follows. */
+  begin(headers: Readonly<Record<string, string>>, nothingFollows?: boolean): void;
   /** Resolves when the reader has room again; `false` once it has gone, or has not read for too long. */
   data(event: JsonObject): Promise<boolean>;
   done(): void;
@@ -14,6 +15,7 @@ export type EventWriter = {
 };
 
 const drainTimeoutMs = 60_000;
+const keepalive = ": keepalive\n\n";
 
 export function createEventWriter(response: ServerResponse, keepaliveMs: number): EventWriter {
   let timer: NodeJS.Timeout | undefined;
@@ -26,14 +28,14 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
   const keepAlive = (): void => {
     // A reader that does not read gets no comments on top of what waits for it.
     if (response.writableNeedDrain || performance.now() - lastWriteAt < keepaliveMs / 2) return;
-    write(": keepalive\n\n");
+    write(keepalive);
   };
   response.once("close", stop);
   return {
     get hasBegun() {
       return response.headersSent;
     },
-    begin: (headers) => {
+    begin: (headers, nothingFollows = false) => {
       response.writeHead(200, {
         ...headers,
         "content-type": "text/event-stream; charset=utf-8",
@@ -42,7 +44,9 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
       });
       response.flushHeaders();
       lastWriteAt = performance.now();
-      timer = setInterval(keepAlive, keepaliveMs / 2);
+      if (nothingFollows) write(keepalive);
+      // Asked often enough that no pause comes near the limit, however late a timer fires.
+      timer = setInterval(keepAlive, keepaliveMs / 4);
       timer.unref();
     },
     data: (event) => {
@@ -61,7 +65,10 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
   };
 }
 
-function drained(response: ServerResponse): Promise<boolean> {
+async function drained(response: ServerResponse): Promise<boolean> {
+  await failpoint("reader_stalled");
+  if (response.destroyed) return false;
+  if (!response.writableNeedDrain) return true;
   return new Promise((resolve) => {
     const finish = (isOpen: boolean): void => {
       clearTimeout(timer);
