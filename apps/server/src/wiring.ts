@@ -54,6 +54,7 @@ export type System = {
 };
 
 const answerLimitBytes = 64 * 1024 * 1024;
+const gaugeEveryMs = 1_000;
 
 export async function createSystem(
   config: Config,
@@ -129,6 +130,10 @@ export async function createSystem(
       developerAdminTokens: config.developerAdminToken ?? [],
     }),
   };
+  const gauges = setInterval(() => {
+    metrics.streamsOpen.set(inFlight.size);
+    metrics.settlementsPending.set(books.waiting);
+  }, gaugeEveryMs).unref();
   feed.on("prices", () => prices.reload());
   feed.on("provider", () => upstreams.reload());
   return {
@@ -139,6 +144,7 @@ export async function createSystem(
       await Promise.all([prices.reload(), upstreams.reload()]);
     },
     stop: async () => {
+      clearInterval(gauges);
       inFlight.close();
       await books.stop();
       await feed.stop();

@@ -50,13 +50,14 @@ export async function chatCompletions(
     },
     refuseLater(request, options.context),
   );
+  request.logFacts = factsOf(completion);
   const left = (): void => {
     if (!reply.raw.writableEnded) completion.run.stop("client_left");
   };
   reply.raw.once("close", left);
   if (reply.raw.destroyed || request.raw.socket.destroyed) left();
   if (completion.run.asked.stream) return streamAnswer(request, reply, call, completion, options);
-  const body = await completion.whole();
+  const body = await completion.whole().finally(() => noteEnding(request, completion, call.startedAt));
   const priced = body.modelfaucet as JsonObject;
   reply.headers({
     ...answerHeaders(completion),
@@ -120,8 +121,35 @@ async function streamAnswer(
     }
     if (!writer.hasBegun) throw told;
     writer.fail(told.envelope(requestIdOf(call.requestId)));
+  } finally {
+    noteEnding(request, completion, call.startedAt);
   }
   return reply;
+}
+
+/** Ids for the access log line; never content. */
+function factsOf({ run: { facts } }: Completion): Record<string, unknown> {
+  return {
+    developer_id: facts.developerId,
+    app_id: facts.appId,
+    end_user_id: facts.endUserId,
+    session_id: facts.sessionId,
+    feature_key: facts.featureKey,
+    route_mode: facts.routeMode,
+  };
+}
+
+function noteEnding(request: FastifyRequest, completion: Completion, startedAt: number): void {
+  const { run } = completion;
+  Object.assign(request.logFacts ?? {}, {
+    provider: run.route.provider,
+    model: run.route.model,
+    attempts: run.attempts.length,
+    overhead_ms: Math.round(overheadMs(completion, startedAt)),
+    ...(run.ending === null
+      ? {}
+      : { outcome: run.ending.outcome, charge_usd: formatUsd(run.ending.chargeUsd) }),
+  });
 }
 
 function answerHeaders({ run }: Completion): Record<string, string> {

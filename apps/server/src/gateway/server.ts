@@ -1,5 +1,4 @@
-import { laterRouteSentence } from "@modelfaucet/contract/later-routes.ts";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
@@ -25,50 +24,21 @@ export type GatewayOptions = {
 
 const requestIdPrefix = "req_".length;
 
-/** Puts the OpenAI-compatible routes on the gateway's server. */
+/**
+ * Puts the OpenAI-compatible routes on the gateway's server: under `/v1`, and without it for clients whose base URL was
+ * written that way.
+ */
 export function mountGateway({ app }: HttpServer, options: GatewayOptions): void {
-  app.post("/v1/chat/completions", async (request, reply) => {
-    const startedAt = performance.now();
-    if (options.complete.inFlight.size >= options.maxInFlight) {
-      throw new ApiError(
-        "service_unavailable",
-        "This gateway has all the requests it can carry; try again.",
-        { retryAfterSeconds: 1 },
-      );
-    }
-    const session = await authenticate(request, options.sessions);
-    const rawBody = await readBody(request.raw, reply.raw, {
-      limitBytes: options.bodyLimitBytes,
-      memory: options.bodyMemory,
+  for (const base of ["/v1", ""]) {
+    app.post(`${base}/chat/completions`, (request, reply) => complete(request, reply, options));
+    app.get(`${base}/models`, async (request, reply) =>
+      reply.send(listModels(await planContext(request, options))),
+    );
+    app.get(`${base}/models/*`, async (request, reply) => {
+      const id = (request.params as { "*": string })["*"];
+      return reply.send(findModel(id, await planContext(request, options)));
     });
-    try {
-      return await chatCompletions(
-        request,
-        reply,
-        {
-          requestId: request.id.slice(requestIdPrefix),
-          clientRequestId: clientRequestId(request),
-          session,
-          body: parseJson(rawBody),
-          rawBody,
-          startedAt,
-          headers: reply.getHeaders() as Record<string, string>,
-        },
-        { context: options.complete, keepaliveMs: options.keepaliveMs, toApiError },
-      );
-    } catch (error) {
-      const told = toApiError(error);
-      options.onRefused(told.code, levelOf(told));
-      throw error;
-    }
-  });
-  app.get("/v1/models", async (request, reply) =>
-    reply.send(listModels(await planContext(request, options))),
-  );
-  app.get("/v1/models/*", async (request, reply) => {
-    const id = (request.params as { "*": string })["*"];
-    return reply.send(findModel(id, await planContext(request, options)));
-  });
+  }
   app.get("/health/providers", async (request, reply) => {
     const upstreams = options.complete.upstreams.all();
     const ok = upstreams.some(isHealthy);
@@ -83,17 +53,42 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
   });
 }
 
-/** What an unknown path of the gateway is answered with, beside its 404. */
-export function gatewayHint(_method: string, path: string): string | undefined {
-  if (path.includes("/v1/v1/"))
-    return "the base URL ends with /v1 already, so the path must not begin with it again.";
-  const later = laterRouteSentence(path);
-  if (later !== undefined) return `${path.slice(0, 200)} ${later}.`;
-  if (path === "/chat/completions" || path === "/v1/chat/completion")
-    return "chat completions are POST /v1/chat/completions.";
-  return path.startsWith("/v1/")
-    ? undefined
-    : "the API begins with /v1, for example POST /v1/chat/completions.";
+async function complete(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: GatewayOptions,
+): Promise<unknown> {
+  const startedAt = performance.now();
+  if (options.complete.inFlight.size >= options.maxInFlight) {
+    throw new ApiError("service_unavailable", "This gateway has all the requests it can carry; try again.", {
+      retryAfterSeconds: 1,
+    });
+  }
+  const session = await authenticate(request, options.sessions);
+  const rawBody = await readBody(request.raw, reply.raw, {
+    limitBytes: options.bodyLimitBytes,
+    memory: options.bodyMemory,
+  });
+  try {
+    return await chatCompletions(
+      request,
+      reply,
+      {
+        requestId: request.id.slice(requestIdPrefix),
+        clientRequestId: clientRequestId(request),
+        session,
+        body: parseJson(rawBody),
+        rawBody,
+        startedAt,
+        headers: reply.getHeaders() as Record<string, string>,
+      },
+      { context: options.complete, keepaliveMs: options.keepaliveMs, toApiError },
+    );
+  } catch (error) {
+    const told = toApiError(error);
+    options.onRefused(told.code, levelOf(told));
+    throw error;
+  }
 }
 
 /** The session behind the bearer token. @throws invalid_session, expired_session, forbidden */

@@ -24,7 +24,8 @@ export class Run {
   saidDone = false;
   stopReason: StopReason | null = null;
   firstByteMs: number | null = null;
-  upstreamMs = 0;
+  /** How it ended and what it cost its payer, once that is decided. */
+  ending: { outcome: string; chargeUsd: Usd } | null = null;
 
   constructor(parts: {
     facts: RequestFacts;

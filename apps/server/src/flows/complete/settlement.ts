@@ -126,6 +126,7 @@ async function close(run: Run, ending: Ending, context: SettleContext): Promise<
   const figures = await withinMs(finished, context.settleWaitMs, context.onError);
   await failpoint("after_settle");
   const stopped = ending.stopped === "balance" ? "balance" : null;
+  run.ending = { outcome: ending.outcome, chargeUsd: (figures ?? preview).chargeUsd };
   return { usage: ending.usage, figures: figures ?? preview, isPending: figures === null, stopped };
 }
 

@@ -10,6 +10,7 @@ export type CheckResult = {
   ok: boolean;
   violations: number;
   offUsd: Usd;
+  /** Ids of rows that break it, with what they are off by, in USD. */
   samples: string[];
 };
 
@@ -171,7 +172,9 @@ export async function runChecks(tx: Tx, checks: readonly Check[]): Promise<Check
         (sum, row) => (sum + (row.off_usd ? absolute(usdFromStore(row.off_usd)) : 0n)) as Usd,
         0n as Usd,
       ),
-      samples: found.slice(0, mostSamples).map((row) => row.id),
+      samples: found
+        .slice(0, mostSamples)
+        .map((row) => (row.off_usd ? `${row.id} off by ${row.off_usd}` : row.id)),
     });
   }
   return results;
