@@ -4,14 +4,21 @@
  */
 export const failpoints = [
   "before_hold",
+  "before_counted_hold",
+  "in_hold_before_write",
+  "in_hold_before_commit",
   "after_hold",
   "before_upstream",
+  "before_retry",
   "after_upstream_headers",
   "after_first_byte",
   "mid_stream",
+  "reader_stalled",
+  "awaiting_usage",
+  "before_metering",
   "before_settle",
+  "in_settle_before_write",
   "in_settle_before_commit",
-  "in_hold_before_commit",
   "after_settle",
   "before_last_chunk",
   "after_answer",
@@ -33,13 +40,17 @@ export function armFailpoints(text: string | null, production: boolean): void {
   if (production) throw new Error("failpoints are refused in production");
   for (const entry of text.split(",")) {
     const [name, action, skip] = entry.trim().split(":");
-    if (!(failpoints as readonly string[]).includes(name ?? "")) throw new Error(`unknown failpoint "${name}"`);
+    if (!(failpoints as readonly string[]).includes(name ?? ""))
+      throw new Error(`unknown failpoint "${name}"`);
     armed.set(name as Failpoint, { action: actionOf(action ?? "kill"), skip: Number(skip ?? 0) });
   }
 }
 
-/** Does nothing unless a test has armed this place. */
-export function failpoint(name: Failpoint): void | Promise<void> {
+/**
+ * Does nothing unless a test has armed this place. `first` is work that has to be done before the action, where code
+ * that is not armed would not wait for it.
+ */
+export function failpoint(name: Failpoint, first?: () => Promise<unknown>): void | Promise<void> {
   if (armed.size === 0) return;
   const found = armed.get(name);
   if (!found) return;
@@ -47,10 +58,11 @@ export function failpoint(name: Failpoint): void | Promise<void> {
     found.skip--;
     return;
   }
-  return act(name, found.action);
+  return act(name, found.action, first);
 }
 
-async function act(name: Failpoint, action: Action): Promise<void> {
+async function act(name: Failpoint, action: Action, first?: () => Promise<unknown>): Promise<void> {
+  await first?.();
   if (action.kind === "throw") throw new Error(`failpoint ${name}`);
   if (action.kind === "pause") return new Promise((resolve) => setTimeout(resolve, action.ms));
   process.kill(process.pid, "SIGKILL");
