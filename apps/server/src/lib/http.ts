@@ -69,7 +69,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     forceCloseConnections: "idle",
     keepAliveTimeout: timeouts.keepAliveMs,
     requestTimeout: timeouts.requestMs,
-    routerOptions: { maxParamLength: 600 },
+    // A base URL that ends with a slash is joined with a path that begins with one, by some clients.
+    routerOptions: { maxParamLength: 600, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     http: {
       headersTimeout: Math.min(timeouts.headersMs, timeouts.requestMs),
       connectionsCheckingInterval: Math.min(1000, timeouts.headersMs),
