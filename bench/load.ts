@@ -12,7 +12,12 @@ export type Target = {
 };
 
 /** What one slice of load came to. Latencies are in milliseconds. */
-export type Slice = { requests: number; seconds: number; latenciesMs: number[]; errors: number };
+export type Slice = {
+  requests: number;
+  seconds: number;
+  latenciesMs: number[];
+  errors: number;
+};
 
 type Client = { setRequests(calls: readonly Call[]): void };
 type Run = {

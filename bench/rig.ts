@@ -23,6 +23,8 @@ export type Rig = {
   databaseUrl: string;
   /** A superuser's connection, which row security does not bind. */
   sql: postgres.Sql;
+  /** Process ids of the parts whose processor time is told. */
+  pids: Readonly<Record<"gateway" | "database" | "bareHop" | "upstream", number>>;
   stop(): Promise<void>;
 };
 
@@ -77,13 +79,13 @@ async function startParts(
     MODELFAUCET_PARENT_PID: String(process.pid),
   };
   const serve = (roles: string): string[] => ["apps/server/src/main.ts", "serve", "--roles", roles];
-  const start = (part: Part): Promise<void> => startPart(part, dataDir, ends);
-  await start({
+  const start = (part: Part): Promise<number> => startPart(part, dataDir, ends);
+  const upstreamPid = await start({
     name: "upstream",
     args: ["bench/upstream.ts", String(upstreamPort)],
     url: `${upstream}/models`,
   });
-  await start({
+  const bareHopPid = await start({
     name: "bare-hop",
     args: ["bench/bare-hop.ts", String(barePort), upstream],
     url: `${origin(barePort)}/v1/models`,
@@ -95,7 +97,7 @@ async function startParts(
     env: { ...servers, PORT_API: String(apiPort), PORT_WORKER: String(workerPort) },
   });
   const profiling = ["--cpu-prof", `--cpu-prof-dir=${resultsFolder}`, "--cpu-prof-name=gateway.cpuprofile"];
-  await start({
+  const gatewayPid = await start({
     name: "gateway",
     args: [...(profile ? profiling : []), ...serve("gateway")],
     url: `${origin(gatewayPort)}/ready`,
@@ -108,12 +110,13 @@ async function startParts(
     upstream,
     databaseUrl: server.url("mf_runtime"),
     sql,
+    pids: { gateway: gatewayPid, database: server.pid, bareHop: bareHopPid, upstream: upstreamPid },
   };
 }
 
 type Part = { name: string; args: string[]; url: string; env?: Record<string, string> };
 
-async function startPart(part: Part, dataDir: string, ends: (() => Promise<void>)[]): Promise<void> {
+async function startPart(part: Part, dataDir: string, ends: (() => Promise<void>)[]): Promise<number> {
   mkdirSync(resultsFolder, { recursive: true });
   // Log lines go to a file, as they would to a collector: nobody here spends time on reading them.
   const path = join(dataDir, `${part.name}.log`);
@@ -131,6 +134,7 @@ async function startPart(part: Part, dataDir: string, ends: (() => Promise<void>
     }
     await delay(30);
   }
+  return child.pid!;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { cpuTimeMs } from "./cpu-time.ts";
 import type { Ground } from "./ground.ts";
 import { type Call, load, quantile, type Slice, type Target } from "./load.ts";
 import type { CaseName } from "./options.ts";
@@ -22,6 +23,9 @@ export type ScenarioResult = {
   /** With one connection: the books' share of that, and what is left of it. */
   open_close_p50_ms?: number;
   added_above_open_close_ms?: number;
+  /** Microseconds of processor time for each request, by the part that used them. They hardly know the other load. */
+  cpu_us: CpuTimes;
+  bare_cpu_us: CpuTimes;
   errors: number;
 };
 
@@ -35,6 +39,11 @@ export type Measuring = {
   seconds: number;
   sent: Sent;
 };
+
+type PartName = keyof Rig["pids"];
+type CpuTimes = Partial<Record<PartName, number>>;
+/** Slices added up, with the processor time of each part meanwhile. */
+type Sum = Slice & { cpuMs: CpuTimes };
 
 type Contender = { name: "bare" | "one" | "many" | "probe"; run(requests: number): Promise<Slice> };
 
@@ -69,7 +78,7 @@ export async function measure(
     };
     contenders.push({ name: "probe", run });
   }
-  const sums = await byTurns(contenders, connections, seconds);
+  const sums = await byTurns(contenders, connections, seconds, rig);
   const bare = sums.get("bare")!;
   return (["one", "many"] as const).map((name) =>
     resultOf(scenario, connections, name === "one" ? 1 : ground.tokens.length, {
@@ -87,25 +96,37 @@ async function byTurns(
   contenders: readonly Contender[],
   connections: number,
   seconds: number,
-): Promise<Map<string, Slice>> {
+  rig: Rig,
+): Promise<Map<string, Sum>> {
   const perSecond = new Map<string, number>();
-  const sums = new Map<string, Slice>();
+  const sums = new Map<string, Sum>();
   for (const { name, run } of contenders) {
     const tried = await run(Math.max(100, 10 * connections));
     const warm = await run(Math.ceil((tried.requests / tried.seconds) * warmUpSeconds));
     perSecond.set(name, warm.requests / warm.seconds);
-    sums.set(name, { requests: 0, seconds: 0, latenciesMs: [], errors: tried.errors + warm.errors });
+    sums.set(name, {
+      requests: 0,
+      seconds: 0,
+      latenciesMs: [],
+      errors: tried.errors + warm.errors,
+      cpuMs: {},
+    });
   }
   for (let round = 0; round < slices; round++) {
     // There and back: a machine that gets slower or faster meanwhile favours nobody.
     for (const { name, run } of round % 2 === 0 ? contenders : [...contenders].reverse()) {
+      const before = cpuTimes(rig);
       const slice = await run(Math.ceil((perSecond.get(name)! * seconds) / slices));
+      const after = cpuTimes(rig);
       perSecond.set(name, slice.requests / slice.seconds);
       const sum = sums.get(name)!;
       sum.requests += slice.requests;
       sum.seconds += slice.seconds;
       sum.errors += slice.errors;
       for (const ms of slice.latenciesMs) sum.latenciesMs.push(ms);
+      for (const part of Object.keys(after) as PartName[]) {
+        sum.cpuMs[part] = (sum.cpuMs[part] ?? 0) + after[part]! - (before[part] ?? 0);
+      }
     }
   }
   return sums;
@@ -115,7 +136,7 @@ function resultOf(
   scenario: CaseName,
   connections: number,
   wallets: number,
-  { own, bare, probe }: { own: Slice; bare: Slice; probe: Slice | undefined },
+  { own, bare, probe }: { own: Sum; bare: Sum; probe: Sum | undefined },
 ): ScenarioResult {
   const sorted = (slice: Slice): number[] => slice.latenciesMs.toSorted((a, b) => a - b);
   const latencies = sorted(own);
@@ -143,8 +164,29 @@ function resultOf(
           open_close_p50_ms: rounded(openClose),
           added_above_open_close_ms: rounded(p50 - bareP50 - openClose),
         }),
+    cpu_us: perRequest(own, ["gateway", "database", "upstream"]),
+    bare_cpu_us: perRequest(bare, ["bareHop", "upstream"]),
     errors: own.errors + bare.errors,
   };
+}
+
+function cpuTimes(rig: Rig): CpuTimes {
+  const parts = Object.entries(rig.pids) as [PartName, number][];
+  return Object.fromEntries(
+    parts.flatMap(([part, pid]) => {
+      const ms = cpuTimeMs(pid);
+      return ms === null ? [] : [[part, ms]];
+    }),
+  );
+}
+
+function perRequest({ cpuMs, requests }: Sum, parts: readonly PartName[]): CpuTimes {
+  return Object.fromEntries(
+    parts.flatMap((part) => {
+      const ms = cpuMs[part];
+      return ms === undefined ? [] : [[part, Math.round((1000 * ms) / requests)]];
+    }),
+  );
 }
 
 const rounded = (value: number, decimals = 3): number => Number(value.toFixed(decimals));
