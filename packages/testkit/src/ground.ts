@@ -5,6 +5,7 @@ import { type HttpAnswer, type Json, type Product, send } from "./product.ts";
 export type Ground = {
   readonly publicAppId: string;
   readonly featureKey: string;
+  readonly developerId: string;
   /** Opens a session of a user; `openSession` of the same name is the same user. */
   openSession(user?: string, more?: Record<string, unknown>): Promise<GroundSession>;
   /** Replaces the feature's policy and pricing. */
@@ -126,6 +127,7 @@ export async function layGround(product: Product): Promise<Ground> {
   return {
     publicAppId,
     featureKey,
+    developerId: developer.id,
     setFeature,
     openSession: async (user = `user-${randomBytes(6).toString("hex")}`, more = {}) => {
       const opened = must(
@@ -172,6 +174,51 @@ export function chat(
 
 export async function wallet(product: Product, token: string): Promise<Json> {
   return (await product.call("GET", "/v1/user/wallet", undefined, { token })).body;
+}
+
+/** The record of a request as the developer reads it, once it is closed. */
+export async function closedRecord(product: Product, requestId: string): Promise<Json> {
+  const deadline = performance.now() + closedWithinMs;
+  for (;;) {
+    const answer = await product.developer("GET", `/v1/developer/requests/${requestId}`);
+    if (answer.status === 200 && answer.body.status !== "pending") return answer.body;
+    if (performance.now() > deadline)
+      throw new Error(`${requestId} is not closed: ${answer.status} ${answer.text}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const closedWithinMs = 10_000;
+
+/** The row of the settlement log, with what no route shows. */
+export async function usageEvent(product: Product, requestId: string): Promise<Json> {
+  const [row] = await product.sql`select * from usage_events where id = ${requestId.slice("req_".length)}`;
+  return row;
+}
+
+/** What moved for a request, line by line. */
+export async function transfersOf(product: Product, requestId: string): Promise<Json[]> {
+  return product.sql`select from_scope, to_scope, amount_usd, reason, fund from transfers
+    where kind = 'usage' and source_id = ${requestId.slice("req_".length)} order by line`;
+}
+
+/** How many requests of a user are closed in the settlement log. */
+export async function closedCount(product: Product, userId: string): Promise<number> {
+  const [row] =
+    await product.sql`select count(*)::int as count from usage_events where end_user_id = ${userId}`;
+  return row!.count;
+}
+
+/** A session of a new user whose wallet is filled. */
+export async function fundedSession(
+  product: Product,
+  ground: Ground,
+  amountUsd: string,
+  more: Record<string, unknown> = {},
+): Promise<GroundSession> {
+  const session = await ground.openSession(undefined, more);
+  await credit(product, session.userId, amountUsd);
+  return session;
 }
 
 function must(answer: HttpAnswer): HttpAnswer {

@@ -65,7 +65,7 @@ export async function holdForPlan(
   refuseUnfit(plan, byCount);
   // Without a key there is nothing to keep the refusal for, so what is short by the count too is not asked again.
   if (tried && !claim && byCount.minUsd > tried.by.balanceUsd - tried.by.heldUsd)
-    throw refusal(tried.by, context.topUpUrl);
+    throw refusal(asCounted(tried.by, byCount.minUsd), context.topUpUrl);
   await failpoint("before_counted_hold");
   const decided = await open(byCount, true);
   if (decided.outcome === "refused") throw refusal(decided.by, context.topUpUrl);
@@ -257,6 +257,12 @@ async function countInput(
       : tokenizerMargin.other;
   const messages = (asked.body.messages as unknown[]).length;
   return Math.min(bound, Math.ceil((counted.tokens + 8 * messages + 16) * margin) + imageTokens);
+}
+
+/** The same refusal, told of what the request needs by the count, which is less than its bytes suggested. */
+function asCounted(by: RefusedBy, requiredUsd: Usd): RefusedBy {
+  if (by.reason === "debt") return { ...by, requiredUsd };
+  return { ...by, requiredUsd, reason: by.balanceUsd >= requiredUsd ? "held" : "balance" };
 }
 
 function refusal(by: RefusedBy, topUpUrl: string | null): ApiError {
