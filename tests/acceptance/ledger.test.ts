@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
   credit,
@@ -9,7 +10,7 @@ import {
 } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { expectCleanBooks, openHolds } from "../crash/clean-books.ts";
+import { openHolds } from "../crash/clean-books.ts";
 
 let product: Product;
 let ground: Ground;
@@ -20,7 +21,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   product.stub.reset();
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
   expect(await openHolds(product)).toBe(0);
 });
 afterAll(() => product.stop());

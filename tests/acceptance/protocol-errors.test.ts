@@ -1,4 +1,5 @@
 import { errorTable } from "@modelfaucet/contract/errors.ts";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { chat, credit, type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import {
   type HttpAnswer,
@@ -9,7 +10,7 @@ import {
 } from "@modelfaucet/testkit/product.ts";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { expectCleanBooks, openHolds, usageRows } from "../crash/clean-books.ts";
+import { openHolds, usageRows } from "../crash/clean-books.ts";
 
 let product: Product;
 let ground: Ground;
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   product.stub.reset();
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
 });
 afterAll(() => product.stop());
 

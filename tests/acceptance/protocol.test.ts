@@ -1,4 +1,5 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
   credit,
@@ -13,7 +14,7 @@ import type { StubToolCall, ToolCallForm } from "@modelfaucet/testkit/stub-upstr
 import { jsonSchema, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { expectCleanBooks } from "../crash/clean-books.ts";
+
 import { readEventLines } from "./event-lines.ts";
 
 let product: Product;
@@ -28,7 +29,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   product.stub.reset();
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
 });
 afterAll(() => product.stop());
 

@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
   credit,
@@ -12,7 +13,7 @@ import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { streamText } from "ai";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { expectCleanBooks, openHolds, until, usageRows } from "../crash/clean-books.ts";
+import { openHolds, until, usageRows } from "../crash/clean-books.ts";
 import { readEventLines } from "./event-lines.ts";
 
 const keepaliveMs = 1_500;
@@ -43,7 +44,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   product.stub.reset();
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
 });
 afterAll(() => product.stop());
 

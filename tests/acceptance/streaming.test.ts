@@ -1,3 +1,4 @@
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
   credit,
@@ -9,7 +10,7 @@ import {
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import type { StubBehaviour } from "@modelfaucet/testkit/stub-upstream/stub-upstream.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { expectCleanBooks } from "../crash/clean-books.ts";
+
 import { lastOf, readEventLines } from "./event-lines.ts";
 
 let product: Product;
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   product.stub.reset();
-  return expectCleanBooks(product);
+  return expectBooksClean(product);
 });
 afterAll(() => product.stop());
 

@@ -1,0 +1,118 @@
+import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
+import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
+import type { HttpAnswer, Json, Product } from "./product.ts";
+
+/** What a tenant owns, by the names under which paths ask for it. */
+export type OwnedIds = {
+  publicAppId: string;
+  featureKey: string;
+  endUserId: string;
+  sessionId: string;
+  tokenId: string;
+  requestId: string;
+  receiptId: string;
+  walletId: string;
+  developerId: string;
+  provider: string;
+  keyId: string;
+  version: string;
+};
+
+/** Which of them stands behind `:id`, by the beginning of the path. */
+const idKinds: readonly (readonly [prefix: string, kind: keyof OwnedIds])[] = [
+  ["/v1/user/receipts/", "receiptId"],
+  ["/v1/developer/tokens/", "tokenId"],
+  ["/v1/developer/sessions/", "sessionId"],
+  ["/v1/developer/apps/", "endUserId"],
+  ["/v1/admin/developers/", "developerId"],
+  ["/v1/admin/wallets/", "walletId"],
+  ["/v1/admin/providers/", "keyId"],
+];
+
+/** A body that each route takes, so that nothing but the id, the scope or an added field decides its answer. */
+const bodies: Readonly<Record<string, Record<string, unknown>>> = {
+  "POST /v1/sessions": { public_app_id: "walk", external_user_id: "walk" },
+  "POST /v1/sessions/refresh": {},
+  "POST /v1/developer/tokens": { name: "walk" },
+  "POST /v1/developer/apps": { public_app_id: "walk_new", name: "Walk" },
+  "PATCH /v1/developer/apps/:publicAppId": { name: "Walk" },
+  "POST /v1/developer/apps/:publicAppId/features": { feature_key: "walk", display_name: "Walk" },
+  "PUT /v1/developer/apps/:publicAppId/features/:featureKey": { display_name: "Walk" },
+  "PATCH /v1/developer/apps/:publicAppId/features/:featureKey": { display_name: "Walk" },
+  "POST /v1/developer/apps/:publicAppId/users": { external_user_id: "walk-new" },
+  "PATCH /v1/developer/apps/:publicAppId/users/:id": { own: true },
+  "POST /v1/admin/developers": { email: "walk@example.com", name: "Walk", reason: "walk" },
+  "PATCH /v1/admin/developers/:id": { name: "Walk", reason: "walk" },
+  "PATCH /v1/admin/apps/:publicAppId": { limits: {}, reason: "walk" },
+  "POST /v1/admin/wallets/:id/credit-test-balance": { amount_usd: "0.01" },
+  "POST /v1/admin/wallets/:id/adjustments": { direction: "credit", amount_usd: "0.01", reason: "walk" },
+  "POST /v1/admin/price-book/import": {
+    source: "entries",
+    entries: [{ provider: "stub", model: "walk", per_million: { input_usd: "1", output_usd: "1" } }],
+    reason: "walk",
+  },
+  "POST /v1/admin/price-book/versions/:version/publish": { reason: "walk" },
+  "PUT /v1/admin/providers/:provider": { base_url: "http://127.0.0.1:9/v1", reason: "walk" },
+  "POST /v1/admin/providers/:provider/keys": { api_key: "sk-walk-0123456789", reason: "walk" },
+  "PUT /v1/admin/settings": { reason: "walk" },
+};
+
+/** The whole control API. @throws when a route with a body has none here, so that no walk passes it by */
+export function routesToWalk(): readonly RouteDefinition[] {
+  const without = apiRoutes.filter((route) => route.body !== undefined && !bodies[routeName(route)]);
+  if (without.length > 0) throw new Error(`no body to walk with: ${without.map(routeName).join(", ")}`);
+  return apiRoutes;
+}
+
+/** A body that the route takes; `undefined` where it takes none. */
+export function bodyOf(route: RouteDefinition): Record<string, unknown> | undefined {
+  return route.body === undefined ? undefined : structuredClone(bodies[routeName(route)]!);
+}
+
+/** The route's path with those ids in it, and the `reason` that a DELETE carries in its query. */
+export function pathOf(route: RouteDefinition, ids: OwnedIds): string {
+  const idKind = idKinds.find(([prefix]) => route.path.startsWith(prefix))?.[1];
+  const path = route.path.replaceAll(/:([A-Za-z_]+)/g, (_, name: string) => {
+    const kind = name === "id" ? idKind : name === "request_id" ? "requestId" : (name as keyof OwnedIds);
+    const value = kind && ids[kind];
+    if (value === undefined) throw new Error(`${routeName(route)}: nothing to put for :${name}`);
+    return encodeURIComponent(value);
+  });
+  return route.method === "DELETE" && route.wantsReason ? `${path}?reason=walk` : path;
+}
+
+/** One call of a route; `token` null sends none. */
+export function callRoute(
+  product: Product,
+  route: RouteDefinition,
+  ids: OwnedIds,
+  options: { token: string | null; body?: unknown; headers?: Record<string, string> },
+): Promise<HttpAnswer> {
+  const { token, headers, body = bodyOf(route) } = options;
+  return product.call(route.method, pathOf(route, ids), body, { token, ...(headers ? { headers } : {}) });
+}
+
+/** An error without what differs from call to call. */
+export function errorOf(answer: HttpAnswer): Json {
+  const { request_id: _differs, ...error } = answer.body?.error ?? {};
+  return { status: answer.status, ...error };
+}
+
+const alwaysMoving = new Set(["instances", "schema_migrations", "mf_test_clock"]);
+
+/** A digest of each table's rows, read past row security. When a token was last used is no change. */
+export async function digestTables(product: Product): Promise<Record<string, string>> {
+  const tables = await product.sql<{ name: string }[]>`
+    select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'public' and c.relkind in ('r', 'p') and not c.relispartition order by 1`;
+  const digests: Record<string, string> = {};
+  for (const { name } of tables) {
+    if (alwaysMoving.has(name)) continue;
+    const [row] = await product.sql.unsafe(
+      `select md5(coalesce(string_agg(line, ',' order by line), '')) as digest, count(*)::int as rows
+       from (select (to_jsonb(t) - 'last_used_at' - 'updated_at')::text as line from ${name} t) lines`,
+    );
+    digests[name] = `${row!.rows} rows ${row!.digest}`;
+  }
+  return digests;
+}
