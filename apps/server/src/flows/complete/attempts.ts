@@ -221,7 +221,10 @@ function isWorthRetrying(error: UpstreamError): boolean {
   return error.status === 408 || error.status === 429 || error.status >= 500;
 }
 
-/** Full jitter, or what upstream asked for; false when that is longer than anybody wants to wait. */
+/**
+ * Full jitter, or what upstream asked for; false when that is longer than anybody wants to wait.
+ * @throws UpstreamError `aborted` when the request was stopped meanwhile
+ */
 async function waitBeforeRetry(
   error: UpstreamError,
   retry: number,
@@ -238,7 +241,8 @@ async function waitBeforeRetry(
     };
     run.abort.signal.addEventListener("abort", end, { once: true });
   });
-  return !run.abort.signal.aborted;
+  if (run.abort.signal.aborted) throw new UpstreamError("aborted", "the request ended before another try");
+  return true;
 }
 
 function unaffordableOf(run: Run): { unaffordable_routes: number } {
