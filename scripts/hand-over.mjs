@@ -35,11 +35,13 @@ export function fail(error) {
 
 // Terminal and package manager both deliver the same Ctrl-C; what comes within this time is one key press.
 const samePressMs = 400;
+let isEnding = false;
 
 function forwardSignals(child) {
   let lastAt = -Infinity;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
+      isEnding = true;
       const now = performance.now();
       if (now - lastAt < samePressMs) return;
       lastAt = now;
@@ -48,18 +50,36 @@ function forwardSignals(child) {
   }
 }
 
-// A killed `npm` or `pnpm` leaves this process to init, often with a shell between the two. Without a package manager
-// nobody promised to stay: `node scripts/run.mjs … &` outlives its shell, as any command does.
+// A killed `npm` or `pnpm` leaves this process to init, often with a shell or a second package manager between the two.
+// Without a package manager nobody promised to stay: `node scripts/run.mjs … &` outlives its shell, as any command does.
 function endWithPackageManager(child) {
   if (!process.env.npm_lifecycle_event) return;
-  const ancestors = [process.pid, process.ppid].map((pid) => [pid, parentOf(pid)]);
+  const chain = packageManagersAbove(process.pid).map((pid) => [pid, parentOf(pid)]);
   const poll = setInterval(() => {
-    if (ancestors.every(([pid, parent]) => parent === null || parentOf(pid) === parent)) return;
+    if (chain.every(([pid, parent]) => parent === null || parentOf(pid) === parent)) return;
     clearInterval(poll);
-    child.kill("SIGTERM");
-    setTimeout(() => child.kill("SIGKILL"), 5000).unref();
-  }, 500);
+    // One that passed a signal on may go first; the child is ending then, in its own time. `npx` passes none on.
+    if (!isEnding) child.kill("SIGTERM");
+  }, 300);
   poll.unref();
+}
+
+/** This process and those above it that belong to the same command: `npx`, `pnpm`, and the shells that they use. */
+function packageManagersAbove(pid) {
+  const chain = [pid];
+  for (let above = parentOf(pid); above !== null && above > 1 && chain.length < 8; above = parentOf(above)) {
+    if (!/(^|[\s/'"])(npm|npx|pnpm)/.test(commandOf(above))) break;
+    chain.push(above);
+  }
+  return chain;
+}
+
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
 }
 
 function parentOf(pid) {
