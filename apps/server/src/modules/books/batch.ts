@@ -16,6 +16,7 @@ import type {
 import { Accounts, decideMove, decideOpen, walletSpec } from "./rules.ts";
 import { correctionTransfer, type SettledHold, settleHold, transfersOfMove } from "./settle.ts";
 import * as store from "./store.ts";
+import * as write from "./write-store.ts";
 
 export type BatchItem =
   | { type: "close"; item: CloseItem }
@@ -26,10 +27,9 @@ export type BatchResult = CloseResult | MoveResult | OpenResult;
 export type BatchContext = { epoch: number; instanceId: string; holdTtlSeconds: number };
 
 type Writes = {
-  closed: store.Placed[];
   events: Record<string, unknown>[];
   transfers: Record<string, unknown>[];
-  holds: store.NewHold[];
+  holds: write.NewHold[];
   keyEnds: store.KeyEnd[];
   adjustments: Record<string, unknown>[];
   audits: Record<string, unknown>[];
@@ -49,7 +49,6 @@ export async function runBatch(
   const hit = crashPoint(batch, "before_write");
   if (hit) await hit;
   const writes: Writes = {
-    closed: [],
     events: [],
     transfers: [],
     holds: [],
@@ -143,7 +142,6 @@ function decideOneClose(item: CloseItem, locked: Locked, writes: Writes): CloseR
   if (item.onlyIfAbandoned && !hold.isAbandoned) return { outcome: "alive" };
   locked.holds.delete(item.requestId);
   const settled: SettledHold = settleHold(hold, item.settlement, locked.accounts);
-  writes.closed.push({ appId: item.appId, id: item.requestId });
   writes.events.push(settled.event);
   writes.transfers.push(...settled.transfers);
   if (item.key) {
@@ -257,14 +255,13 @@ async function writePhase(
   const changed = [...accounts.changed()];
   const ended = writes.keyEnds.filter((end) => end.state !== "free");
   const freed = writes.keyEnds.filter((end) => end.state === "free");
-  if (writes.closed.length > 0) statement(store.deleteHolds(connection, writes.closed));
-  if (writes.events.length > 0) statement(store.insertUsageEvents(connection, writes.events, context.epoch));
+  if (writes.events.length > 0) statement(write.settleHolds(connection, writes.events, context.epoch));
   if (writes.transfers.length > 0)
-    statement(store.insertTransfers(connection, writes.transfers, context.epoch));
+    statement(write.insertTransfers(connection, writes.transfers, context.epoch));
   if (writes.holds.length > 0) {
-    statement(store.insertHolds(connection, writes.holds, context.instanceId, context.holdTtlSeconds));
+    statement(write.insertHolds(connection, writes.holds, context.instanceId, context.holdTtlSeconds));
   }
-  if (changed.length > 0) statement(store.updateAccounts(connection, changed));
+  if (changed.length > 0) statement(write.updateAccounts(connection, changed));
   if (ended.length > 0) statement(store.finishKeys(connection, ended));
   if (freed.length > 0) statement(store.freeKeys(connection, freed));
   if (writes.adjustments.length > 0) statement(store.insertAdjustments(connection, writes.adjustments));

@@ -28,7 +28,6 @@ export type SettledHold = {
 
 /** Closes one hold in memory: frees what it reserved, takes the charge, and says which rows tell of it. */
 export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Accounts): SettledHold {
-  const { facts } = hold;
   const legs = legsOf(hold, accounts);
   const walletLegs = legs.flatMap((leg) =>
     leg.fund === "none" ? [] : [{ fund: leg.fund, amountUsd: leg.amountUsd }],
@@ -37,7 +36,7 @@ export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Acco
   const funded = drain(chargeUsd, walletLegs);
   const split = splitCharge(chargeUsd, settlement.costUsd, settlement.developerShareBps, funded);
   releaseLegs(legs, (leg) => (leg.fund === "none" ? chargeUsd : funded[leg.fund]), accounts);
-  const funds = accounts.wallet(facts.appId, facts.endUserId);
+  const funds = accounts.wallet(hold.appId, hold.endUserId);
   const paying = funds.filter((account) => account.fund !== "none" && funded[account.fund] > 0n);
   const walletSeq = paying.length > 0 ? nextWalletSeq(funds, paying) : null;
   const excess = (settlement.costUsd - split.upstreamCostUsd) as Usd;
@@ -51,16 +50,16 @@ export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Acco
     walletBalanceUsd: funds.length > 0 ? walletBalance(funds) : null,
   };
   const base = {
-    app_id: facts.appId,
+    app_id: hold.appId,
     kind: "usage",
-    source_id: facts.requestId,
-    developer_id: facts.developerId,
+    source_id: hold.requestId,
+    developer_id: hold.developerId,
   };
   const charged = split.lines.map((line) => ({
     ...base,
-    ...destinationOf(line, facts.developerId),
+    ...destinationOf(line, hold.developerId),
     from_scope: "end_user",
-    from_id: facts.endUserId,
+    from_id: hold.endUserId,
     amount_usd: formatUsd(line.amountUsd),
     fund: line.fund,
     ...walletSide(funds, line.fund, walletSeq),
@@ -172,29 +171,19 @@ function absorbedLine(amount: Usd) {
   };
 }
 
+/** What a hold's row does not know yet of its usage event. */
 function eventOf(
   hold: HeldRow,
   settlement: Settlement,
   figures: SettledFigures,
   funded: { paid: Usd; promo: Usd; test: Usd },
 ): Record<string, unknown> {
-  const { facts } = hold;
   return {
-    app_id: facts.appId,
-    id: facts.requestId,
-    developer_id: facts.developerId,
-    end_user_id: facts.endUserId,
-    session_id: facts.sessionId,
-    feature_id: facts.featureId,
-    feature_key: facts.featureKey,
-    feature_version: facts.featureVersion,
-    price_version: facts.priceVersion,
-    route_mode: facts.routeMode,
+    app_id: hold.appId,
+    id: hold.requestId,
     provider: settlement.provider,
     model: settlement.model,
     served_model: settlement.servedModel,
-    endpoint: facts.endpoint,
-    client_request_id: facts.clientRequestId,
     input_tokens: settlement.tokens.input,
     cached_input_tokens: settlement.tokens.cachedInput,
     cache_write_tokens: settlement.tokens.cacheWrite,
@@ -205,7 +194,6 @@ function eventOf(
     simulated: settlement.simulated,
     lines: settlement.lines,
     pricing: settlement.pricing,
-    hold_usd: formatUsd(hold.holdUsd),
     upstream_cost_usd: formatUsd(figures.upstreamCostUsd),
     absorbed_cost_usd: formatUsd(figures.absorbedCostUsd),
     developer_share_usd: formatUsd(figures.developerShareUsd),
@@ -224,7 +212,6 @@ function eventOf(
     attempts: settlement.attempts,
     first_byte_ms: settlement.firstByteMs,
     duration_ms: settlement.durationMs,
-    opened_at: hold.openedAt,
   };
 }
 

@@ -1,11 +1,15 @@
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
-import type { AccountSpec, Fund, KeyClaim, Leg, RequestFacts } from "./items.ts";
+import { columnsOf } from "./columns.ts";
+import type { AccountSpec, Fund, KeyClaim } from "./items.ts";
 import type { Account } from "./rules.ts";
 
 /** An open hold as the books have it locked. */
 export type HeldRow = {
-  facts: RequestFacts;
+  appId: string;
+  requestId: string;
+  developerId: string;
+  endUserId: string;
   holdUsd: Usd;
   legAccountIds: string[];
   legAmountsUsd: Usd[];
@@ -30,34 +34,21 @@ export type Placed = { appId: string; id: string };
 const rows = (list: readonly unknown[]): string => JSON.stringify(list);
 
 export const lockHolds = (tx: Tx, ids: readonly Placed[]) => tx`
-  select h.*, h.hold_usd::text as hold_text, h.leg_amounts_usd::text[] as leg_amounts_text,
+  select h.app_id, h.id, h.developer_id, h.end_user_id, h.hold_usd::text, h.leg_accounts, h.leg_amounts_usd::text[],
     h.lease_until < mf_now() - interval '15 seconds' as is_abandoned,
     to_char(h.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at
-  from (select app_id, id from json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)) w
-  join holds h using (app_id, id) order by h.app_id, h.id for update of h`;
+  from (${placedOf(tx, ids)}) w join holds h using (app_id, id) order by h.app_id, h.id for update of h`;
 
 export function heldRowOf(row: Record<string, unknown>): HeldRow {
   const text = (name: string): string => row[name] as string;
   return {
-    facts: {
-      requestId: text("id"),
-      appId: text("app_id"),
-      developerId: text("developer_id"),
-      endUserId: text("end_user_id"),
-      sessionId: text("session_id"),
-      featureId: text("feature_id"),
-      featureKey: text("feature_key"),
-      featureVersion: row.feature_version as number,
-      priceVersion: row.price_version as number,
-      routeMode: "platform",
-      provider: text("provider"),
-      model: text("model"),
-      endpoint: text("endpoint"),
-      clientRequestId: row.client_request_id as string | null,
-    },
-    holdUsd: usdFromStore(text("hold_text")),
+    appId: text("app_id"),
+    requestId: text("id"),
+    developerId: text("developer_id"),
+    endUserId: text("end_user_id"),
+    holdUsd: usdFromStore(text("hold_usd")),
     legAccountIds: row.leg_accounts as string[],
-    legAmountsUsd: (row.leg_amounts_text as string[]).map(usdFromStore),
+    legAmountsUsd: (row.leg_amounts_usd as string[]).map(usdFromStore),
     openedAt: text("opened_at"),
     isAbandoned: row.is_abandoned as boolean,
   };
@@ -100,13 +91,12 @@ export const lockAccounts = (
 ) => tx`
   with wanted as materialized (
     select a.app_id, a.id
-    from json_to_recordset(${rows(specs.map(specRow))}::text::json)
-      as w (app_id uuid, kind text, owner_id uuid, scope_id uuid, set_by text, "window" text, zone text)
+    from (${specsOf(tx, specs)}) w
     join accounts a on a.app_id = w.app_id and a.kind = w.kind and a.owner_id = w.owner_id and a.scope_id = w.scope_id
       and a.set_by = w.set_by and a."window" = w."window" and a.window_start = mf_window_start(w."window", w.zone, mf_now())
     union
     select h.app_id, a.id
-    from json_to_recordset(${rows(closing.map((c) => ({ app_id: c.appId, id: c.id })))}::text::json) as c (app_id uuid, id uuid)
+    from (${placedOf(tx, closing)}) c
     join holds h using (app_id, id)
     cross join lateral (
       select leg as id from unnest(h.leg_accounts) leg
@@ -115,7 +105,7 @@ export const lockAccounts = (
   select a.app_id, a.id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.zone, a.limit_usd::text,
     a.balance_usd::text, a.held_usd::text, a.debt_usd::text, a.wallet_seq::text,
     a.window_start = mf_window_start(a."window", a.zone, mf_now()) as current,
-    mf_window_end(a."window", a.zone, a.window_start) as reset_at
+    case when a."window" <> 'total' then mf_window_end(a."window", a.zone, a.window_start) end as reset_at
   from wanted join accounts a using (app_id, id)
   order by a.app_id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.window_start
   for update of a`;
@@ -141,71 +131,6 @@ export function accountOf(row: Record<string, unknown>): Account {
     changed: false,
   };
 }
-
-export const deleteHolds = (tx: Tx, ids: readonly Placed[]) => tx`
-  delete from holds h using json_to_recordset(${rows(ids.map((i) => ({ app_id: i.appId, id: i.id })))}::text::json) as w (app_id uuid, id uuid)
-  where h.app_id = w.app_id and h.id = w.id`;
-
-export type NewHold = { facts: RequestFacts; holdUsd: Usd; legs: readonly Leg[]; claim: KeyClaim | null };
-
-export const insertHolds = (tx: Tx, holds: readonly NewHold[], instanceId: string, ttlSeconds: number) => tx`
-  insert into holds (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version, price_version,
-    route_mode, provider, model, endpoint, client_request_id, hold_usd, leg_accounts, leg_amounts_usd, lease_until, instance_id,
-    idempotency_caller, idempotency_route, idempotency_key)
-  select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version, price_version,
-    route_mode, provider, model, endpoint, client_request_id, hold_usd, leg_accounts::uuid[], leg_amounts_usd::numeric(20,8)[],
-    mf_now() + make_interval(secs => ${ttlSeconds}::float8), ${instanceId}::uuid, idempotency_caller, idempotency_route, idempotency_key
-  from json_to_recordset(${rows(holds.map(holdRow))}::text::json) as w (app_id uuid, id uuid, developer_id uuid, end_user_id uuid,
-    session_id uuid, feature_id uuid, feature_key text, feature_version int, price_version int, route_mode text, provider text,
-    model text, endpoint text, client_request_id text, hold_usd numeric(20,8), leg_accounts text, leg_amounts_usd text,
-    idempotency_caller text, idempotency_route text, idempotency_key text)
-  on conflict (app_id, id) do nothing`;
-
-export const insertUsageEvents = (tx: Tx, events: readonly Record<string, unknown>[], epoch: number) => tx`
-  insert into usage_events (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
-    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens, cached_input_tokens,
-    cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated, lines, pricing, hold_usd,
-    upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd, paid_usd, promo_usd,
-    test_usd, wallet_balance_usd, outcome, error_code, stopped, output_limit, warnings, attempts, first_byte_ms, duration_ms,
-    opened_at, epoch)
-  select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
-    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens, cached_input_tokens,
-    cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated, lines, pricing, hold_usd,
-    upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd, paid_usd, promo_usd,
-    test_usd, wallet_balance_usd, outcome, error_code, stopped, output_limit, warnings::text[], attempts, first_byte_ms, duration_ms,
-    opened_at, ${epoch}
-  from json_to_recordset(${rows(events)}::text::json) as w (app_id uuid, id uuid, developer_id uuid, end_user_id uuid,
-    session_id uuid, feature_id uuid, feature_key text, feature_version int, price_version int, route_mode text, provider text,
-    model text, served_model text, endpoint text, client_request_id text, input_tokens int, cached_input_tokens int,
-    cache_write_tokens int, output_tokens int, reasoning_tokens int, requests int, usage_source text, simulated boolean,
-    lines jsonb, pricing jsonb, hold_usd numeric(20,8), upstream_cost_usd numeric(20,8), absorbed_cost_usd numeric(20,8),
-    developer_share_usd numeric(20,8), platform_share_usd numeric(20,8), fee_usd numeric(20,8), charge_usd numeric(20,8),
-    paid_usd numeric(20,8), promo_usd numeric(20,8), test_usd numeric(20,8), wallet_balance_usd numeric(20,8), outcome text,
-    error_code text, stopped text, output_limit jsonb, warnings text, attempts jsonb, first_byte_ms int, duration_ms int,
-    opened_at timestamptz)`;
-
-export const insertTransfers = (tx: Tx, transfers: readonly Record<string, unknown>[], epoch: number) => tx`
-  insert into transfers (app_id, kind, source_id, line, developer_id, from_scope, from_id, to_scope, to_id, amount_usd, reason,
-    fund, wallet_seq, balance_after_usd, wallet_balance_after_usd, epoch)
-  select app_id, kind, source_id, line, developer_id, from_scope, from_id, to_scope, to_id, amount_usd, reason,
-    fund, wallet_seq, balance_after_usd, wallet_balance_after_usd, ${epoch}
-  from json_to_recordset(${rows(transfers)}::text::json) as w (app_id uuid, kind text, source_id text, line smallint,
-    developer_id uuid, from_scope text, from_id uuid, to_scope text, to_id uuid, amount_usd numeric(20,8), reason text, fund text,
-    wallet_seq bigint, balance_after_usd numeric(20,8), wallet_balance_after_usd numeric(20,8))`;
-
-export const updateAccounts = (tx: Tx, accounts: readonly Account[]) => tx`
-  update accounts a set balance_usd = w.balance_usd, held_usd = w.held_usd, debt_usd = w.debt_usd, wallet_seq = w.wallet_seq
-  from json_to_recordset(${rows(
-    accounts.map((a) => ({
-      app_id: a.appId,
-      id: a.id,
-      balance_usd: formatUsd(a.balanceUsd),
-      held_usd: formatUsd(a.heldUsd),
-      debt_usd: formatUsd(a.debtUsd),
-      wallet_seq: a.walletSeq.toString(),
-    })),
-  )}::text::json) as w (app_id uuid, id uuid, balance_usd numeric(20,8), held_usd numeric(20,8), debt_usd numeric(20,8), wallet_seq bigint)
-  where a.app_id = w.app_id and a.id = w.id`;
 
 export type KeyEnd = KeyClaim & { appId: string; state: "done" | "refused" | "free"; answer: unknown };
 
@@ -255,6 +180,23 @@ export const renewHolds = (tx: Tx, progress: readonly ProgressRow[], ttlSeconds:
   from json_to_recordset(${rows(progress.map((p) => ({ app_id: p.appId, id: p.id, progress: p.progress })))}::text::json) as w (app_id uuid, id uuid, progress jsonb)
   where h.app_id = w.app_id and h.id = w.id returning h.app_id, h.id`;
 
+const placedOf = (tx: Tx, ids: readonly Placed[]) => {
+  const column = columnsOf(ids);
+  return tx`select unnest(${column("appId")}::text::uuid[]) as app_id, unnest(${column("id")}::text::uuid[]) as id`;
+};
+
+const specsOf = (tx: Tx, specs: readonly (AccountSpec & { appId: string })[]) => {
+  const column = columnsOf(specs);
+  return tx`select
+      unnest(${column("appId")}::text::uuid[]) as app_id,
+      unnest(${column("kind")}::text::text[]) as kind,
+      unnest(${column("ownerId")}::text::uuid[]) as owner_id,
+      unnest(${column("scopeId")}::text::uuid[]) as scope_id,
+      unnest(${column("setBy")}::text::text[]) as set_by,
+      unnest(${column("window")}::text::text[]) as "window",
+      unnest(${column("zone")}::text::text[]) as zone`;
+};
+
 function specRow(spec: AccountSpec & { appId: string }): Record<string, unknown> {
   return {
     app_id: spec.appId,
@@ -264,31 +206,5 @@ function specRow(spec: AccountSpec & { appId: string }): Record<string, unknown>
     set_by: spec.setBy,
     window: spec.window,
     zone: spec.zone,
-  };
-}
-
-function holdRow(hold: NewHold): Record<string, unknown> {
-  const { facts } = hold;
-  return {
-    app_id: facts.appId,
-    id: facts.requestId,
-    developer_id: facts.developerId,
-    end_user_id: facts.endUserId,
-    session_id: facts.sessionId,
-    feature_id: facts.featureId,
-    feature_key: facts.featureKey,
-    feature_version: facts.featureVersion,
-    price_version: facts.priceVersion,
-    route_mode: facts.routeMode,
-    provider: facts.provider,
-    model: facts.model,
-    endpoint: facts.endpoint,
-    client_request_id: facts.clientRequestId,
-    hold_usd: formatUsd(hold.holdUsd),
-    leg_accounts: `{${hold.legs.map((leg) => leg.accountId).join(",")}}`,
-    leg_amounts_usd: `{${hold.legs.map((leg) => formatUsd(leg.amountUsd)).join(",")}}`,
-    idempotency_caller: hold.claim?.caller ?? null,
-    idempotency_route: hold.claim?.route ?? null,
-    idempotency_key: hold.claim?.key ?? null,
   };
 }
