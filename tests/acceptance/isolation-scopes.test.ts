@@ -110,6 +110,7 @@ describe("A151: doors", () => {
   });
 
   it("A151: the gateway opens to sessions with `chat` alone", async () => {
+    product.stub.reset();
     const tokens = [
       null,
       tenant.token,

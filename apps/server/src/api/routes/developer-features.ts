@@ -10,6 +10,7 @@ import {
   warningsOf,
 } from "../../flows/features.ts";
 import { ApiError } from "../../lib/errors.ts";
+import { formatUsd, parseUsd } from "../../lib/money.ts";
 import {
   type App,
   type Directory,
@@ -69,8 +70,7 @@ export function developerFeatureRoutes(deps: FeatureRouteDeps): Mounted[] {
           ({ changedAt, version }) => ({ at: changedAt.toISOString(), id: String(version) }),
           ({ version, policy, pricing, changedBy, changedAt }) => ({
             version,
-            policy,
-            pricing,
+            ...manifestAnswer({ policy, pricing }),
             changed_by: changedBy,
             changed_at: changedAt.toISOString(),
           }),
@@ -136,8 +136,7 @@ async function featureAnswer(deps: FeatureRouteDeps, app: App, feature: Feature)
     public_app_id: app.publicAppId,
     feature_key: feature.featureKey,
     display_name: feature.displayName,
-    policy: feature.policy,
-    pricing: feature.pricing,
+    ...manifestAnswer(feature),
     version: feature.version,
     status: feature.status,
     effective,
@@ -147,3 +146,18 @@ async function featureAnswer(deps: FeatureRouteDeps, app: App, feature: Feature)
     updated_at: feature.updatedAt.toISOString(),
   };
 }
+
+/** The manifest as it was set, its money written as all money is. */
+function manifestAnswer({ policy, pricing }: Pick<Feature, "policy" | "pricing">) {
+  const { limits } = policy;
+  return {
+    policy: limits?.max_price_usd
+      ? { ...policy, limits: { ...limits, max_price_usd: eightDecimals(limits.max_price_usd) } }
+      : policy,
+    pricing: pricing.request_fee_usd
+      ? { ...pricing, request_fee_usd: eightDecimals(pricing.request_fee_usd) }
+      : pricing,
+  };
+}
+
+const eightDecimals = (amount: string): string => formatUsd(parseUsd(amount)!);
