@@ -13,7 +13,7 @@ import type {
   RequestFacts,
 } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
-import { boundInputTokens, promptTexts } from "../../modules/metering/metering.ts";
+import { boundInputTokens, type InputBound, promptTexts } from "../../modules/metering/metering.ts";
 import { affordableOutputTokens, type ChargeRule, worstCaseUsd } from "../../modules/pricing/pricing.ts";
 import type { Plan, Route } from "./plan.ts";
 import type { AskedCompletion } from "./request-body.ts";
@@ -56,7 +56,7 @@ export async function holdForPlan(
   claim: KeyClaim | null,
   context: HoldContext,
 ): Promise<Held> {
-  const bounded = boundInputTokens(asked.body, plan.routes[0]!.model);
+  const bounded = boundInput(plan, asked);
   const byBytes = offer(plan, asked, bounded.maxTokens);
   const tried = fits(plan, byBytes) ? await open(byBytes, false) : null;
   if (tried?.outcome === "held") return heldOf(tried, plan, asked, byBytes);
@@ -84,6 +84,16 @@ export async function holdForPlan(
     };
     return answered(await context.books.open(item, context.holdDeadlineMs), context);
   }
+}
+
+/** The bound of the prompt on whichever route counts its images dearest. */
+function boundInput(plan: Plan, asked: AskedCompletion): InputBound {
+  const [first, ...others] = plan.routes;
+  const bound = boundInputTokens(asked.body, first!.model);
+  if (bound.images === 0) return bound;
+  return others
+    .map((route) => boundInputTokens(asked.body, route.model))
+    .reduce((most, other) => (other.maxTokens > most.maxTokens ? other : most), bound);
 }
 
 type Offer = {
