@@ -164,6 +164,10 @@ function refusalOf(raw: IncomingMessage): ApiError | undefined {
   if (host === undefined || !hostForm.test(host)) {
     return new ApiError("invalid_request", "The Host header is missing or malformed.", { param: "host" });
   }
+  // Nothing here has a percent sign in its name, so an encoded one is a path that somebody encoded twice.
+  if (/^[^?]*%25/.test(raw.url ?? "")) {
+    return new ApiError("invalid_request", "The path is encoded twice; encode it once.", { param: "path" });
+  }
   let hosts = 0;
   let authorizations = 0;
   const names = raw.rawHeaders;
