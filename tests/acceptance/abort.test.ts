@@ -65,6 +65,18 @@ describe("a client that leaves", () => {
     await expectCharged("0.00014250");
   });
 
+  it("A054: pays for what it got where upstream's usage does not know of it yet", async () => {
+    const opening = { prompt_tokens: 100, completion_tokens: 0, total_tokens: 100 };
+    product.stub.script("stub-text", { outputTokens: 100, tokenMs: 50, cumulativeUsage: [opening] });
+    const stream = await openStream(product, session.token, { model: "stub-text" });
+    await stream.pieces(10);
+    stream.leave();
+    const record = await closedRecord(product, stream.headers.get("x-modelfaucet-request-id")!);
+    expect(record).toMatchObject({ status: "aborted", usage_source: "estimated", input_tokens: 1 });
+    expect(record.output_tokens).toBeGreaterThanOrEqual(10);
+    await expectCharged(record.charge_usd);
+  });
+
   it("A055: after the last content it pays the whole answer, once", async () => {
     product.stub.script("stub-text", { usageAfterMs: 700 });
     for (const includeUsage of [false, true]) {

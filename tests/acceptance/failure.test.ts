@@ -49,6 +49,16 @@ describe("failure", () => {
     await expectUntouched(2);
   });
 
+  it("A046: what upstream took for its failure is absorbed", async () => {
+    const usage = { prompt_tokens: 100, completion_tokens: 0, total_tokens: 100 };
+    product.stub.script("stub-text", { status: 500, body: { error: { message: "no" }, usage } });
+    const answer = await chat(product, session.token, { model: "stub-text" });
+    const record = await closedRecord(product, answer.body.error.request_id);
+    expect(record).toMatchObject({ ...failed, absorbed_cost_usd: "0.00010000" });
+    expect(record.attempts).toMatchObject([{ cost_usd: "0.00010000", usage_source: "provider" }]);
+    await expectUntouched(1);
+  });
+
   it("A047: a stream that dies is an error, free for the user, and its cost is absorbed by itself", async () => {
     product.stub.script("stub-text", { outputTokens: 100, dieAfter: 50 });
     const streamed = await streamChat(product, session.token, { model: "stub-text" });
@@ -81,6 +91,7 @@ describe("failure", () => {
         expect(record).toMatchObject(failed);
         expect(record.absorbed_cost_usd).toBe(absorbed);
         expect(record.attempts[0].cost_usd ?? "0.00000000").toBe(absorbed ?? "0.00000000");
+        expect(record.attempts[0].outcome).not.toBe("ok");
         await expectNoReceipt(request_id);
       }
     }
@@ -88,10 +99,13 @@ describe("failure", () => {
   });
 
   it("A049: an error inside a stream reaches the client as one, and costs it nothing", async () => {
-    product.stub.script("stub-text", { outputTokens: 20, errorAfter: 10 });
-    const silent = await streamChat(product, session.token, { model: "stub-text" });
-    expectBrokenOff(silent, 10);
-    await expectEstimated(silent.error.request_id, 10);
+    for (const usage of [undefined, { prompt_tokens: 100, completion_tokens: 0 }]) {
+      const cumulativeUsage = usage === undefined ? {} : { cumulativeUsage: [usage] };
+      product.stub.script("stub-text", { outputTokens: 20, errorAfter: 10, ...cumulativeUsage });
+      const silent = await streamChat(product, session.token, { model: "stub-text" });
+      expectBrokenOff(silent, 10);
+      await expectEstimated(silent.error.request_id, 10);
+    }
     const reported = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 };
     product.stub.script("stub-text", { outputTokens: 20, errorAfter: 10, cumulativeUsage: [reported] });
     const telling = await streamChat(product, session.token, { model: "stub-text" });
@@ -99,7 +113,7 @@ describe("failure", () => {
     const record = await closedRecord(product, telling.error.request_id);
     expect(record).toMatchObject({ ...failed, absorbed_cost_usd: "0.00012000", usage_source: "provider" });
     expect(record.attempts).toMatchObject([{ cost_usd: "0.00012000", usage_source: "provider" }]);
-    await expectUntouched(2);
+    await expectUntouched(3);
   });
 
   it("A049: an error inside an answer of status 200 is a failure, streamed or not", async () => {

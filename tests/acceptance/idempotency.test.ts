@@ -138,6 +138,19 @@ describe("one logical request, one charge", () => {
     expect(product.stub.billableCalls).toBe(2);
   });
 
+  it("A061: who left before anything came may ask again under the same key", async () => {
+    product.stub.queue("stub-text", { hang: "accept" });
+    const leaving = new AbortController();
+    const left = ask("left", {}, { signal: leaving.signal }).catch(() => "left");
+    await expect.poll(() => product.stub.billableCalls).toBe(1);
+    leaving.abort();
+    expect(await left).toBe("left");
+    await expect.poll(() => closedCount(product, session.userId)).toBe(1);
+    expect((await ask("left", {})).status).toBe(200);
+    expect((await ask("left", {})).body.error.details.reason).toBe("already_done");
+    expect((await wallet(product, session.token)).balance_usd).toBe("0.99975000");
+  });
+
   it("a key must have 1 to 255 characters", async () => {
     const tooLong = await ask("k".repeat(256), {});
     expect([tooLong.status, tooLong.body.error.param]).toEqual([400, "Idempotency-Key"]);
@@ -146,11 +159,11 @@ describe("one logical request, one charge", () => {
   });
 });
 
-type Asking = { gateway?: number; token?: string; headers?: Record<string, string> };
+type Asking = { gateway?: number; token?: string; headers?: Record<string, string>; signal?: AbortSignal };
 
 function ask(key: string, body: Record<string, unknown>, asking: Asking = {}): Promise<HttpAnswer> {
   const headers = { "idempotency-key": key, ...asking.headers };
-  const options = { headers, gateway: asking.gateway ?? 0 };
+  const options = { ...asking, headers };
   return chat(product, asking.token ?? session.token, { model: "stub-text", ...body }, options);
 }
 

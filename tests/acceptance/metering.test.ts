@@ -56,6 +56,38 @@ describe("metering", () => {
     expect(product.stub.billableCalls).toBe(2);
   });
 
+  it("A001: wherever usage stands and whatever form the answer has, its price is the same", async () => {
+    const usagePlace = "with_finish";
+    const include = { stream_options: { include_usage: true } };
+    const json = { contentType: "application/json", body: wholeAnswerOf(50) };
+    for (const [behaviour, body] of [
+      [{ usagePlace }, {}],
+      [{ usagePlace }, include],
+      [{ usageAfterMs: 300 }, include],
+      [{ cutEvery: 7, lineEnd: "\r\n", comments: true }, {}],
+      [json, {}],
+      [json, include],
+    ] as const) {
+      product.stub.script("stub-text", behaviour);
+      const streamed = await streamChat(product, session.token, { model: "stub-text", ...body });
+      expect(streamed.saidDone, streamed.text).toBe(true);
+      expect(streamed.price).toMatchObject({ ...flat, usage_source: "provider" });
+      const last = streamed.chunks.at(-1);
+      expect(last.modelfaucet).toEqual(streamed.price);
+      if (body === include) {
+        expect(last.choices).toEqual([]);
+        expect(last.usage).toMatchObject({ prompt_tokens: 100, completion_tokens: 50 });
+      } else expect(last.choices[0].finish_reason).toBe("stop");
+      expect(streamed.chunks.filter((chunk) => chunk.usage !== undefined).length).toBe(
+        body === include ? 1 : 0,
+      );
+    }
+    product.stub.script("stub-text", { outputTokens: 25 });
+    const two = await streamChat(product, session.token, { model: "stub-text", n: 2 });
+    expect(two.price).toMatchObject(flat);
+    expect(two.chunks.filter((chunk) => chunk.choices[0].finish_reason === "stop")).toHaveLength(2);
+  });
+
   it("A002: of growing usage on every chunk the last counts, not the sum", async () => {
     product.stub.script("stub-text", {
       outputTokens: 3,
@@ -92,12 +124,14 @@ describe("metering", () => {
     }
   });
 
-  it("A006: 0/0 beside real output is no usage", async () => {
-    product.stub.script("stub-text", { outputTokens: 40, usage: usage(0, 0) });
-    for (const stream of [false, true]) {
-      const price = await ask({ stream });
-      expect(price.usage_source).toBe("estimated");
-      await expectCounted(price, 40);
+  it("A006: 0/0, or no output token, beside real output is no usage", async () => {
+    for (const reported of [usage(0, 0), usage(100, 0)]) {
+      product.stub.script("stub-text", { outputTokens: 40, usage: reported });
+      for (const stream of [false, true]) {
+        const price = await ask({ stream });
+        expect(price.usage_source).toBe("estimated");
+        await expectCounted(price, 40);
+      }
     }
   });
 
@@ -182,6 +216,18 @@ describe("metering", () => {
 
 function usage(prompt_tokens: number, completion_tokens: number): Json {
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+}
+
+function wholeAnswerOf(words: number): Json {
+  const content = `word${" word".repeat(words - 1)}`;
+  return {
+    id: "whole",
+    object: "chat.completion",
+    created: 1_767_225_600,
+    model: "stub-text",
+    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+    usage: usage(100, words),
+  };
 }
 
 /** The price object of one call to `stub-text`. */

@@ -6,7 +6,7 @@ import { previewFigures } from "../../modules/books/books.ts";
 import type { SettledFigures, Settlement } from "../../modules/books/items.ts";
 import { capAtHold, costOf, type Rated, rate } from "../../modules/pricing/pricing.ts";
 import type { Run } from "./run.ts";
-import { type MeteredUsage, meterUsage, noTokens, reportedUsage } from "./usage.ts";
+import { credibleUsage, type MeteredUsage, meterUsage, noTokens } from "./usage.ts";
 
 export type SettleContext = {
   books: Books;
@@ -33,12 +33,13 @@ export async function settleSuccess(run: Run, context: SettleContext): Promise<S
     run,
     { ...chargedBy(rated, run), outcome: "succeeded", errorCode: null, usage, stopped },
     context,
+    "done",
   );
 }
 
 /** The client left: it pays for what was relayed, or for what upstream reported; for nothing where nothing came. */
 export async function settleAbort(run: Run, context: SettleContext): Promise<Settled> {
-  const nothingCame = !run.tap.hasOutput && reportedUsage(run.tap.usage) === null;
+  const nothingCame = !run.tap.hasOutput && credibleUsage(run) === null;
   const usage: MeteredUsage = nothingCame
     ? { tokens: noTokens, source: "estimated", warnings: [] }
     : await meterUsage(run, context.counter);
@@ -49,6 +50,8 @@ export async function settleAbort(run: Run, context: SettleContext): Promise<Set
     run,
     { ...charge, outcome: "aborted", errorCode: "client_closed_request", usage, stopped: "client" },
     context,
+    // Who got nothing may ask again under the same key.
+    nothingCame ? "free" : "done",
   );
 }
 
@@ -63,17 +66,24 @@ export async function settleFailure(
   usageOfFailure?: unknown,
 ): Promise<Settled> {
   let usage: MeteredUsage = { tokens: noTokens, source: "estimated", warnings: [] };
-  const reported = reportedUsage(usageOfFailure ?? run.tap.usage);
-  if (run.attempts.at(-1)?.outcome === "ok" && (reported || run.tap.hasOutput)) {
-    usage = reported ? { ...reported, source: "provider" } : await meterUsage(run, context.counter);
-    const costUsd = costOf(usage.tokens, run.route.price);
-    const attempt = run.attempts.at(-1)!;
+  const attempt = run.attempts.at(-1);
+  if (attempt?.outcome === "ok") {
     attempt.outcome = errorCode;
-    attempt.cost_usd = formatUsd(costUsd);
-    attempt.usage_source = usage.source;
-    if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
+    const reported = credibleUsage(run, usageOfFailure ?? run.tap.usage);
+    if (reported || run.tap.hasOutput) {
+      usage = reported ?? (await meterUsage(run, context.counter));
+      const costUsd = costOf(usage.tokens, run.route.price);
+      attempt.cost_usd = formatUsd(costUsd);
+      attempt.usage_source = usage.source;
+      if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
+    }
   }
-  return close(run, { ...nothingCharged, outcome: "failed", errorCode, usage, stopped: null }, context);
+  return close(
+    run,
+    { ...nothingCharged, outcome: "failed", errorCode, usage, stopped: null },
+    context,
+    "free",
+  );
 }
 
 const nothingBooked: SettledFigures = {
@@ -107,7 +117,13 @@ type Ending = Charge & {
   stopped: string | null;
 };
 
-async function close(run: Run, ending: Ending, context: SettleContext): Promise<Settled> {
+/** `finish` says what becomes of the request's Idempotency-Key. */
+async function close(
+  run: Run,
+  ending: Ending,
+  context: SettleContext,
+  finish: "done" | "free",
+): Promise<Settled> {
   const settlement = settlementOf(run, ending);
   const preview = previewFigures(settlement, run.held.holdUsd);
   await failpoint("before_settle");
@@ -115,7 +131,7 @@ async function close(run: Run, ending: Ending, context: SettleContext): Promise<
     appId: run.appId,
     requestId: run.requestId,
     settlement,
-    key: run.claim && { claim: run.claim, finish: ending.outcome === "failed" ? "free" : "done" },
+    key: run.claim && { claim: run.claim, finish },
   });
   const finished = closing.then((result) => {
     // Recovery was first, so nothing is charged, whatever this answer came to.

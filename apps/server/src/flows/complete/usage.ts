@@ -1,9 +1,9 @@
 import { failpoint } from "../../lib/failpoint.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import {
-  isZeroUsage,
   normaliseUsage,
   promptTexts,
+  reportsNoOutput,
   type TokenCounts,
 } from "../../modules/metering/metering.ts";
 import type { Run } from "./run.ts";
@@ -16,12 +16,17 @@ export const noTokens: TokenCounts = { input: 0, cachedInput: 0, cacheWrite: 0, 
 export async function meterUsage(run: Run, counter: TokenCounter): Promise<MeteredUsage> {
   const hit = failpoint("before_metering");
   if (hit) await hit;
-  const reported = reportedUsage(run.tap.usage);
-  if (reported && !(isZeroUsage(reported.tokens) && run.tap.hasOutput)) {
-    return { tokens: reported.tokens, source: "provider", warnings: reported.warnings };
-  }
+  const reported = credibleUsage(run);
+  if (reported) return reported;
   const warning = run.tap.usage === undefined ? [] : ["reported usage refused"];
   return { tokens: await countHere(run, counter), source: "estimated", warnings: warning };
+}
+
+/** What upstream reported, where it can be true beside what was relayed: output that was seen is never free. */
+export function credibleUsage(run: Run, usage: unknown = run.tap.usage): MeteredUsage | null {
+  const reported = reportedUsage(usage);
+  if (!reported || (run.tap.hasOutput && reportsNoOutput(reported.tokens))) return null;
+  return { ...reported, source: "provider" };
 }
 
 /** A usage object that moves money: whole, not negative, not absurd. */

@@ -6,9 +6,9 @@ import {
   findUnmetered,
   imageTokensMaximum,
   isEmptyAnswer,
-  isZeroUsage,
   normaliseUsage,
   promptTexts,
+  reportsNoOutput,
 } from "./metering.ts";
 
 function tokensOf(usage: unknown) {
@@ -145,11 +145,15 @@ describe("normaliseUsage", () => {
     );
   });
 
-  it("knows an explicit 0/0", () => {
-    const zero = normaliseUsage({ prompt_tokens: 0, completion_tokens: 0 }, "openai");
-    expect(zero.ok && isZeroUsage(zero.tokens)).toBe(true);
-    const one = normaliseUsage({ prompt_tokens: 0, completion_tokens: 1 }, "openai");
-    expect(one.ok && isZeroUsage(one.tokens)).toBe(false);
+  it("knows a usage that reports no output", () => {
+    for (const [prompt_tokens, completion_tokens, expected] of [
+      [0, 0, true],
+      [100, 0, true],
+      [0, 1, false],
+    ]) {
+      const read = normaliseUsage({ prompt_tokens, completion_tokens }, "openai");
+      expect(read.ok && reportsNoOutput(read.tokens)).toBe(expected);
+    }
   });
 });
 

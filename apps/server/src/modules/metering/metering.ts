@@ -13,9 +13,9 @@ export {
 } from "./input-bound.ts";
 export {
   isEmptyAnswer,
-  isZeroUsage,
   type NormalisedUsage,
   normaliseUsage,
+  reportsNoOutput,
   type TokenCounts,
 } from "./rules.ts";
 export { repairMessageToolCalls, repairToolCalls, type ToolCallRepair } from "./tool-call-repair.ts";

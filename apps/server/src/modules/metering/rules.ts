@@ -56,9 +56,9 @@ export function normaliseUsage(usage: unknown, _shape: "openai"): NormalisedUsag
   return { ok: true, tokens: { input, cachedInput, cacheWrite, output, reasoning: thought }, warnings };
 }
 
-/** An explicit 0/0. Beside real output it says nothing: the caller counts for itself. */
-export function isZeroUsage(tokens: TokenCounts): boolean {
-  return tokens.input + tokens.cachedInput + tokens.cacheWrite + tokens.output + tokens.reasoning === 0;
+/** No output token at all. Beside real output such a usage says nothing: the caller counts for itself. */
+export function reportsNoOutput(tokens: TokenCounts): boolean {
+  return tokens.output + tokens.reasoning === 0;
 }
 
 /**
