@@ -45,8 +45,9 @@ describe("createTokenCounter", () => {
     clearInterval(ticks);
     expect(count.exact).toBe(false);
     expect(count.tokens).toBeGreaterThanOrEqual(1_500_000);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
-    expect(longestGapMs).toBeLessThan(120);
+    // Bounds that a busy machine keeps; without the deadline this text takes tens of seconds, on the event loop too.
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(longestGapMs).toBeLessThan(1_000);
   });
 
   it("counts again after a hostile text", async () => {
