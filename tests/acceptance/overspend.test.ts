@@ -54,6 +54,24 @@ describe("overspend", () => {
     }
   });
 
+  it("M10: a session's cap admits exactly what it pays for, whatever the wallet has", async () => {
+    const session = await fundedSession(product, ground, "1.00", { max_spend_usd: "0.0125" });
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, call) =>
+        chat(product, session.token, { model: "stub-flat" }, { gateway: call % 2 }),
+      ),
+    );
+    expect(countOf(answers, 200)).toBe(10);
+    const refused = answers.filter(({ status }) => status === 402);
+    expect(refused).toHaveLength(90);
+    for (const { body } of refused) {
+      expect(body.error.code).toBe("price_above_maximum");
+      expect(body.error.details).toMatchObject({ limit: "session", required_usd: "0.00125000" });
+    }
+    expect(product.stub.billableCalls).toBe(10);
+    expect((await wallet(product, session.token)).balance_usd).toBe("0.98750000");
+  });
+
   it("A033: the very first calls of an unknown user with an empty purse reach nothing", async () => {
     for (let round = 0; round < 5; round++) {
       const user = `first-${round}`;

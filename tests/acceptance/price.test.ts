@@ -13,7 +13,7 @@ import {
 } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, send, startProduct } from "@modelfaucet/testkit/product.ts";
 import { openStream, streamChat } from "@modelfaucet/testkit/sse.ts";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from "vitest";
 
 let product: Product;
 let ground: Ground;
@@ -137,6 +137,33 @@ describe("prices", () => {
     const price = (await chat(product, session.token, { model: "auto:dear" })).body.modelfaucet;
     expect(price).toMatchObject({ upstream_cost_usd: "0.00020000", charge_usd: "0.00080000" });
   });
+
+  // The last one: a clock that has gone on does not go back.
+  it("A014: a price for later binds calls from its time on, by the database's clock", async () => {
+    const drafted = await product.admin("POST", "/v1/admin/price-book/import", {
+      source: "entries",
+      entries: [textPrice("4.00", "8.00")],
+      effective_at: new Date(Date.now() + 3_600_000).toISOString(),
+      reason: "test",
+    });
+    const path = `/v1/admin/price-book/versions/${drafted.body.version}/publish`;
+    const published = await product.admin("POST", path, { accept_large_changes: true, reason: "test" });
+    expect(published.body.status).toBe("scheduled");
+    const before = (await chat(product, session.token, { model: "stub-text" })).body.modelfaucet;
+    await product.database.setClockOffset(3_700_000);
+    // Memory copies follow the database within two seconds.
+    const after = await vi.waitFor(
+      async () => {
+        const { token } = await ground.openSession(session.user);
+        const answer = await chat(product, token, { model: "stub-text" });
+        expect(answer.body.modelfaucet?.price_version, answer.text).toBe(drafted.body.version);
+        return answer.body.modelfaucet;
+      },
+      { timeout: 5_000, interval: 100 },
+    );
+    expect(units(after.charge_usd)).toBe(units("0.00100000"));
+    expect(before.price_version).toBeLessThan(after.price_version);
+  });
 });
 
 const hello = { model: "stub-text", messages: [{ role: "user", content: "hello" }] };
@@ -163,3 +190,5 @@ function textPrice(input: string, output: string): Record<string, unknown> {
 async function receiptOf(id: string): Promise<Json> {
   return (await product.call("GET", `/v1/user/receipts/${id}`, undefined, { token: session.token })).body;
 }
+
+const units = (text: string): bigint => BigInt(text.replace(".", ""));
