@@ -6,6 +6,7 @@ import { ApiError } from "../lib/errors.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
 import type { DeveloperCaller } from "../modules/identity/identity.ts";
+import { findUnmetered } from "../modules/metering/metering.ts";
 import {
   type App,
   archiveFeature as archive,
@@ -23,6 +24,7 @@ import {
   refuseIssues,
   refuseOtherVersion,
 } from "../modules/tenancy/tenancy.ts";
+import { isRedirectingField } from "./complete/redirecting-fields.ts";
 import { requireLockedApp, tenantOf } from "./developers-calling.ts";
 
 export type FeatureDeps = {
@@ -187,6 +189,22 @@ async function change(
   return { changed: true, result: { app, feature: after } };
 }
 
+/** What no client may put into a model body, a manifest may not put there for all of them. */
+function issuesOfOptions(policy: Policy): { param: string; message: string }[] {
+  return (policy.models ?? []).flatMap((entry, index) => {
+    const options = typeof entry === "string" ? undefined : entry.options;
+    if (options === undefined) return [];
+    const at = (name: string): string => `policy.models.${index}.options.${name}`;
+    const issues = Object.keys(options)
+      .filter(isRedirectingField)
+      .map((name) => ({ param: at(name), message: "decides where or with which key a model is called" }));
+    const unmetered = findUnmetered(options);
+    return unmetered === null
+      ? issues
+      : [...issues, { param: at(unmetered.param), message: `asks for what has no meter: ${unmetered.why}` }];
+  });
+}
+
 /** The effective figures are judged, so that a default above the operator's maximum is refused too. */
 async function refuseAboveMaxima(
   tx: Tx,
@@ -194,6 +212,7 @@ async function refuseAboveMaxima(
   app: App,
   content: { policy: Policy; pricing: Pricing },
 ): Promise<void> {
+  refuseIssues(issuesOfOptions(content.policy));
   const settings = await readSettings(tx);
   const effective = deps.effectiveManifest(content.policy, content.pricing, {
     autoText: settings.autoText,

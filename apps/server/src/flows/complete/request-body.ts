@@ -1,6 +1,7 @@
 import { ApiError } from "../../lib/errors.ts";
 import { findUnmetered } from "../../modules/metering/metering.ts";
 import type { JsonObject } from "../../providers/provider.ts";
+import { isRedirectingField } from "./redirecting-fields.ts";
 
 /** What the gateway understands of a model body; the rest passes through unread. */
 export type AskedCompletion = {
@@ -14,28 +15,6 @@ export type AskedCompletion = {
   body: JsonObject;
 };
 
-const redirecting = new Set([
-  "api_base",
-  "base_url",
-  "api_key",
-  "api_type",
-  "api_version",
-  "headers",
-  "extra_headers",
-  "extra_body",
-  "extra_query",
-  "custom_llm_provider",
-  "litellm_params",
-  "litellm_metadata",
-  "litellm_credential_name",
-  "organization",
-  "fallbacks",
-  "mock_response",
-  "proxy",
-  "timeout",
-  "num_retries",
-]);
-const vendorCredential = /^(aws_|vertex_|azure_|watsonx_|sagemaker_|bedrock_|gcp_|google_|oci_)/;
 const mostOutputTokens = 10_000_000;
 const mostChoices = 128;
 
@@ -114,8 +93,7 @@ export function wantsCompletionLimit(model: string): boolean {
 
 function refuseRedirecting(fields: JsonObject): void {
   for (const name of Object.keys(fields)) {
-    const plain = name.toLowerCase();
-    if (redirecting.has(plain) || vendorCredential.test(plain)) {
+    if (isRedirectingField(name)) {
       throw invalid(
         name,
         "may not be set by a client: the operator decides where and with which key a model is called",
