@@ -92,6 +92,7 @@ const awayCodes = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "CONNECTION_ENDED",
+  "CONNECTION_SILENT",
   "57P01",
   "57P02",
   "57P03",
@@ -102,9 +103,13 @@ const awayCodes = new Set([
   "25006",
 ]);
 
-/** True when the failure says that the database is not there now, so that trying again later makes sense. */
+/**
+ * True when the failure says that the database is not there now, so that trying again later makes sense. FATAL ends the
+ * session, or refuses to begin one, whatever the reason: a database that is shut, a login that is being changed.
+ */
 export function isDatabaseAway(error: unknown): boolean {
-  return awayCodes.has(sqlState(error));
+  const severity = (error as { severity?: unknown } | null)?.severity;
+  return severity === "FATAL" || severity === "PANIC" || awayCodes.has(sqlState(error));
 }
 
 /** The SQLSTATE or connection code of a failure, empty when it has none. */

@@ -2,18 +2,19 @@ import { createHash } from "node:crypto";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { zeroUsd } from "../../lib/money.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import type { JsonObject } from "../../providers/provider.ts";
 import { completionBody } from "./answer.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
-import { type HoldContext, holdForPlan } from "./hold.ts";
-import { type PlannableFeature, planCompletion } from "./plan.ts";
+import { type HoldContext, HoldUnknown, holdForPlan } from "./hold.ts";
+import { type Plan, type PlannableFeature, planCompletion } from "./plan.ts";
 import { type RelayContext, relayStream, settleStopped } from "./relay.ts";
-import { readCompletionBody } from "./request-body.ts";
+import { type AskedCompletion, readCompletionBody } from "./request-body.ts";
 import { Run } from "./run.ts";
-import { settleSuccess } from "./settlement.ts";
+import { settleFailure, settleSuccess } from "./settlement.ts";
 
 export type CompleteContext = AttemptContext &
   RelayContext &
@@ -97,12 +98,30 @@ export async function admitCompletion(
   const held = await holdForPlan(plan, asked, facts, session, claim, {
     ...context,
     spendsTest: context.spendsTest(session),
+  }).catch((error: unknown) => {
+    if (error instanceof HoldUnknown) closeUnknownHold(facts, plan, asked, claim, request.startedAt, context);
+    throw error;
   });
   context.onStage("hold", performance.now() - planned);
   const run = new Run({ facts, plan, asked, held, claim, startedAt: request.startedAt });
   context.inFlight.add(run);
   await failpoint("after_hold");
   return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
+}
+
+/** Nobody waits for this: the client has its answer, and a close is repeated until it is done. */
+function closeUnknownHold(
+  facts: RequestFacts,
+  plan: Plan,
+  asked: AskedCompletion,
+  claim: KeyClaim | null,
+  startedAt: number,
+  context: CompleteContext,
+): void {
+  const route = { ...plan.routes[0]!, outputTokens: 0, outputLimit: null };
+  const held = { holdUsd: zeroUsd, routes: [route], unaffordable: [] };
+  const run = new Run({ facts, plan, asked, held, claim, startedAt });
+  void settleFailure(run, "service_unavailable", context).catch(context.onError);
 }
 
 async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObject> {

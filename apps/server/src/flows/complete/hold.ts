@@ -34,6 +34,16 @@ export type Held = {
   unaffordable: readonly Route[];
 };
 
+/** The database did not answer in time. The hold may be committed: its request has to be closed. */
+export class HoldUnknown extends ApiError {
+  constructor() {
+    super("service_unavailable", "The service cannot reach its database; try again in a few seconds.", {
+      retryAfterSeconds: 2,
+      cause: "the outcome of the hold is unknown",
+    });
+  }
+}
+
 export type HoldContext = {
   books: Books;
   counter: TokenCounter;
@@ -46,7 +56,8 @@ export type HoldContext = {
 /**
  * Commits the worst case before anything goes upstream. The input is bounded by its bytes; only where that bound alone
  * refuses, it is counted and asked once more.
- * @throws insufficient_balance, budget_exceeded, price_above_maximum, wallet_frozen, context_length_exceeded, conflicts of the key
+ * @throws insufficient_balance, budget_exceeded, price_above_maximum, wallet_frozen, context_length_exceeded, conflicts of
+ * the key, HoldUnknown
  */
 export async function holdForPlan(
   plan: Plan,
@@ -182,6 +193,7 @@ type Answered = Extract<OpenResult, { outcome: "held" | "refused" }>;
 function answered(result: OpenResult, context: HoldContext): Answered {
   if (result.outcome === "held" || result.outcome === "refused") return result;
   if (result.outcome === "key_refused") throw refusal(result.by, context.topUpUrl);
+  if (result.outcome === "unknown") throw new HoldUnknown();
   const details = { request_id: requestIdOf(result.requestId), receipt_id: receiptIdOf(result.requestId) };
   if (result.state === "mismatch") {
     throw new ApiError(

@@ -274,7 +274,10 @@ async function writePhase(
 
 type Statement = (<T extends Promise<unknown>>(promise: T) => T) & { all(): Promise<void> };
 
-/** Sends statements without waiting in between; `all` fails with the first failure in order, which is the cause. */
+/**
+ * Sends statements without waiting in between; `all` fails with the first failure in order, which is the cause. It does
+ * not wait for those behind: on a connection that was lost the driver never answers what it had not sent yet.
+ */
 function pipelined(): Statement {
   const sent: Promise<unknown>[] = [];
   const add = (<T extends Promise<unknown>>(promise: T): T => {
@@ -284,8 +287,7 @@ function pipelined(): Statement {
     return promise;
   }) as Statement;
   add.all = async () => {
-    for (const outcome of await Promise.allSettled(sent))
-      if (outcome.status === "rejected") throw outcome.reason;
+    for (const outcome of sent) await outcome;
   };
   return add;
 }

@@ -32,7 +32,10 @@ export { createWalletWatch, type WalletWatch } from "./wallet-watch.ts";
 
 /** The door of the books: the only code that changes an account, a hold, a transfer or a usage event. */
 export type Books = {
-  /** Holds the money of one request, or says who refused. @throws service_unavailable when `deadlineMs` passes. */
+  /**
+   * Holds the money of one request, or says who refused. @throws service_unavailable when `deadlineMs` passes before it
+   * was tried; afterwards the outcome is `unknown`
+   */
   open(item: OpenItem, deadlineMs: number): Promise<OpenResult>;
   /** Settles or releases one request, once; repeated until it is done. */
   close(item: CloseItem): Promise<CloseResult>;

@@ -2,6 +2,7 @@ import type { Database, Sql, Tx } from "../../lib/db.ts";
 import { databaseAway, isDatabaseAway, sqlState } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { type BatchContext, type BatchItem, type BatchResult, runBatch } from "./batch.ts";
+import { createBooksConnection } from "./connection.ts";
 
 export type CommitterOptions = {
   database: Database;
@@ -14,7 +15,10 @@ export type CommitterOptions = {
 };
 
 export type Committer = {
-  /** Joins the next batch. An open gives up after `deadlineMs`; a close is repeated until it is done. */
+  /**
+   * Joins the next batch. What has a deadline gives up when it passes: rejected, or, for an open that was tried and may
+   * be committed, with the outcome `unknown`. A close is repeated until it is done.
+   */
   submit(entry: BatchItem, deadlineMs?: number): Promise<BatchResult>;
   /** One transaction between two batches, on the same connection. */
   exclusive<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
@@ -24,7 +28,9 @@ export type Committer = {
 
 type Entry = {
   item: BatchItem;
-  deadline: number;
+  /** Its batch has been sent at least once, so its effect may be there. */
+  wasTried: boolean;
+  gaveUp: boolean;
   resolve: (result: BatchResult) => void;
   reject: (error: unknown) => void;
 };
@@ -49,27 +55,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   let running: Promise<void> | null = null;
   let stopping = false;
   let stopped = false;
-  let pool = connect(options);
-  /** A connection that was lost is not trusted again: whatever state its driver keeps goes with it. */
-  const onConnection = async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
-    const reserved = await pool.reserve();
-    const tx = reserved as unknown as Tx;
-    try {
-      const value = await work(tx);
-      reserved.release();
-      return value;
-    } catch (error) {
-      if (isDatabaseAway(error)) {
-        const lost = pool;
-        pool = connect(options);
-        void lost.end({ timeout: 0 }).catch(() => {});
-      } else {
-        await tx`rollback`.catch(() => {});
-        reserved.release();
-      }
-      throw error;
-    }
-  };
+  // A batch is a few round trips, each bounded by half the statement timeout.
+  const connection = createBooksConnection(() => connect(options), options.statementTimeoutMs * 2);
 
   const work = async (): Promise<void> => {
     // What arrives in the same turn of the event loop shares the first batch.
@@ -77,10 +64,9 @@ export function createCommitter(options: CommitterOptions): Committer {
     while (closes.length + others.length + jobs.length > 0) {
       const job = jobs.shift();
       if (job) {
-        await onConnection((tx) => inTransaction(tx, job.run)).then(
-          job.resolve as (value: unknown) => void,
-          job.reject,
-        );
+        await connection
+          .use((tx) => inTransaction(tx, job.run))
+          .then(job.resolve as (value: unknown) => void, job.reject);
         continue;
       }
       const batch = closes.splice(0, options.maxBatch);
@@ -100,12 +86,11 @@ export function createCommitter(options: CommitterOptions): Committer {
 
   const commit = async (batch: Entry[], repeated: boolean, tries: number): Promise<void> => {
     const now = performance.now();
-    const live = batch.filter(
-      (entry) => entry.item.type === "close" || entry.deadline > now || giveUp(entry),
-    );
+    const live = batch.filter((entry) => !entry.gaveUp);
     if (live.length === 0) return;
+    for (const entry of live) entry.wasTried = true;
     try {
-      const results = await onConnection((tx) =>
+      const results = await connection.use((tx) =>
         runBatch(
           tx,
           live.map((entry) => entry.item),
@@ -147,7 +132,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   };
 
   return {
-    submit: (item, deadlineMs = Number.POSITIVE_INFINITY) => {
+    submit: (item, deadlineMs) => {
       if (stopping && item.type === "open") return Promise.reject(databaseAway("the committer is stopping"));
       if (item.type !== "close" && others.length >= options.maxQueued) {
         return Promise.reject(
@@ -157,7 +142,8 @@ export function createCommitter(options: CommitterOptions): Committer {
         );
       }
       return new Promise((resolve, reject) => {
-        const entry: Entry = { item, deadline: performance.now() + deadlineMs, resolve, reject };
+        const entry: Entry = { item, wasTried: false, gaveUp: false, resolve, reject };
+        if (deadlineMs !== undefined) giveUpAfter(entry, deadlineMs);
         (item.type === "close" ? closes : others).push(entry);
         start();
       });
@@ -176,14 +162,26 @@ export function createCommitter(options: CommitterOptions): Committer {
       const deadline = performance.now() + stopWithinMs;
       while (running && performance.now() < deadline) await Promise.race([running, pause(100)]);
       stopped = true;
-      await pool.end({ timeout: 1 });
+      await connection.close();
     },
   };
 }
 
-function giveUp(entry: Entry): false {
-  entry.reject(databaseAway("the database did not answer in time"));
-  return false;
+function giveUpAfter(entry: Entry, ms: number): void {
+  const { resolve, reject } = entry;
+  const timer = setTimeout(() => {
+    entry.gaveUp = true;
+    if (entry.wasTried && entry.item.type === "open") resolve({ outcome: "unknown" });
+    else reject(databaseAway("the database did not answer in time"));
+  }, ms);
+  entry.resolve = (result) => {
+    clearTimeout(timer);
+    resolve(result);
+  };
+  entry.reject = (error) => {
+    clearTimeout(timer);
+    reject(error);
+  };
 }
 
 function connect(options: CommitterOptions): Sql {

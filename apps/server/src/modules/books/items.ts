@@ -92,7 +92,9 @@ export type OpenResult =
     }
   | { outcome: "refused"; by: RefusedBy }
   | { outcome: "key"; state: "running" | "done" | "mismatch"; requestId: string }
-  | { outcome: "key_refused"; by: RefusedBy; requestId: string };
+  | { outcome: "key_refused"; by: RefusedBy; requestId: string }
+  /** The database did not answer in time; the hold may exist, so whoever gets this closes it. */
+  | { outcome: "unknown" };
 
 export type AttemptRecord = {
   number: number;
