@@ -24,6 +24,7 @@ afterAll(() => product.stop());
 
 describe("overspend", () => {
   it("A032 in 10 of the 50 rounds: of 200 parallel calls exactly those are admitted that the wallet pays for", async () => {
+    let sampled = 0;
     for (let round = 0; round < 10; round++) {
       product.stub.reset();
       // While the admitted ones wait here, the others are refused because of what these hold.
@@ -36,7 +37,7 @@ describe("overspend", () => {
         ),
       );
       const { samples, lowest } = await sampler.stop();
-      expect(samples).toBeGreaterThan(5);
+      sampled += samples;
       // Every fund of the wallet by itself, so also the test fund when it is spent to the last unit.
       expect(lowest).toBe("0.00000000");
       expect(countOf(answers, 200)).toBe(10);
@@ -52,6 +53,7 @@ describe("overspend", () => {
       expect(await closedCount(product, session.userId)).toBe(10);
       await expectBooksClean(product);
     }
+    expect(sampled).toBeGreaterThan(50);
   });
 
   it("M10: a session's cap admits exactly what it pays for, whatever the wallet has", async () => {
