@@ -1,6 +1,6 @@
-import { cpuTimeMs } from "./cpu-time.ts";
 import type { Ground } from "./ground.ts";
 import { type Call, load, quantile, type Slice, type Target } from "./load.ts";
+import { type CpuTimes, cpuPerRequest, type Meters, noMeters, plus, readMeters } from "./meters.ts";
 import type { CaseName } from "./options.ts";
 import type { Probe } from "./probe.ts";
 import type { Rig } from "./rig.ts";
@@ -23,6 +23,9 @@ export type ScenarioResult = {
   /** With one connection: the books' share of that, and what is left of it. */
   open_close_p50_ms?: number;
   added_above_open_close_ms?: number;
+  /** Opens and closes that shared one commit on average, and how long it took from its first statement to its commit. */
+  batch_items?: number;
+  batch_ms?: number;
   /** Microseconds of processor time for each request, by the part that used them. They hardly know the other load. */
   cpu_us: CpuTimes;
   bare_cpu_us: CpuTimes;
@@ -40,10 +43,8 @@ export type Measuring = {
   sent: Sent;
 };
 
-type PartName = keyof Rig["pids"];
-type CpuTimes = Partial<Record<PartName, number>>;
-/** Slices added up, with the processor time of each part meanwhile. */
-type Sum = Slice & { cpuMs: CpuTimes };
+/** Slices added up, with what was metered meanwhile. */
+type Sum = Slice & { meters: Meters };
 
 type Contender = { name: "bare" | "one" | "many" | "probe"; run(requests: number): Promise<Slice> };
 
@@ -109,24 +110,22 @@ async function byTurns(
       seconds: 0,
       latenciesMs: [],
       errors: tried.errors + warm.errors,
-      cpuMs: {},
+      meters: noMeters,
     });
   }
   for (let round = 0; round < slices; round++) {
     // There and back: a machine that gets slower or faster meanwhile favours nobody.
     for (const { name, run } of round % 2 === 0 ? contenders : [...contenders].reverse()) {
-      const before = cpuTimes(rig);
+      const before = await readMeters(rig);
       const slice = await run(Math.ceil((perSecond.get(name)! * seconds) / slices));
-      const after = cpuTimes(rig);
+      const after = await readMeters(rig);
       perSecond.set(name, slice.requests / slice.seconds);
       const sum = sums.get(name)!;
       sum.requests += slice.requests;
       sum.seconds += slice.seconds;
       sum.errors += slice.errors;
       for (const ms of slice.latenciesMs) sum.latenciesMs.push(ms);
-      for (const part of Object.keys(after) as PartName[]) {
-        sum.cpuMs[part] = (sum.cpuMs[part] ?? 0) + after[part]! - (before[part] ?? 0);
-      }
+      sum.meters = plus(sum.meters, before, after);
     }
   }
   return sums;
@@ -164,29 +163,16 @@ function resultOf(
           open_close_p50_ms: rounded(openClose),
           added_above_open_close_ms: rounded(p50 - bareP50 - openClose),
         }),
-    cpu_us: perRequest(own, ["gateway", "database", "upstream"]),
-    bare_cpu_us: perRequest(bare, ["bareHop", "upstream"]),
+    ...(own.meters.batches === 0
+      ? {}
+      : {
+          batch_items: rounded(own.meters.batchItems / own.meters.batches, 1),
+          batch_ms: rounded(own.meters.batchMs / own.meters.batches),
+        }),
+    cpu_us: cpuPerRequest(own.meters, own.requests, ["gateway", "database", "upstream"]),
+    bare_cpu_us: cpuPerRequest(bare.meters, bare.requests, ["bareHop", "upstream"]),
     errors: own.errors + bare.errors,
   };
-}
-
-function cpuTimes(rig: Rig): CpuTimes {
-  const parts = Object.entries(rig.pids) as [PartName, number][];
-  return Object.fromEntries(
-    parts.flatMap(([part, pid]) => {
-      const ms = cpuTimeMs(pid);
-      return ms === null ? [] : [[part, ms]];
-    }),
-  );
-}
-
-function perRequest({ cpuMs, requests }: Sum, parts: readonly PartName[]): CpuTimes {
-  return Object.fromEntries(
-    parts.flatMap((part) => {
-      const ms = cpuMs[part];
-      return ms === undefined ? [] : [[part, Math.round((1000 * ms) / requests)]];
-    }),
-  );
 }
 
 const rounded = (value: number, decimals = 3): number => Number(value.toFixed(decimals));
