@@ -26,10 +26,13 @@ export const minuteChecks: readonly Check[] = [
       select a.owner_id || '/' || a.fund as id, (a.balance_usd - coalesce(l.balance_after_usd, 0))::text as off_usd
       from accounts a
       left join lateral (
-        select t.balance_after_usd from transfers t
-        where t.app_id = a.app_id and t.fund = a.fund and (
-          (t.from_scope = 'end_user' and t.from_id = a.owner_id) or (t.to_scope = 'end_user' and t.to_id = a.owner_id))
-        order by t.wallet_seq desc limit 1) l on true
+        -- An account knows the number of its last transaction, so this is one look into an index per side.
+        (select t.balance_after_usd from transfers t where t.from_scope = 'end_user' and t.app_id = a.app_id
+          and t.from_id = a.owner_id and t.wallet_seq = a.wallet_seq and t.fund = a.fund limit 1)
+        union all
+        (select t.balance_after_usd from transfers t where t.to_scope = 'end_user' and t.app_id = a.app_id
+          and t.to_id = a.owner_id and t.wallet_seq = a.wallet_seq and t.fund = a.fund limit 1)
+        limit 1) l on true
       where a.kind = 'wallet' and a.balance_usd <> coalesce(l.balance_after_usd, 0) limit ${mostViolations}`,
   },
   {
