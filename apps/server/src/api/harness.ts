@@ -11,7 +11,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import { forbiddenOrigin, mayUseFrom } from "../modules/identity/identity.ts";
 import { type Actor, auditActorOf, classesOf, scopesOf, tenantOf } from "./actor.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { invalidInput } from "./issues.ts";
+import { invalidInput, refuseUnstorable } from "./issues.ts";
 import { type Call, checkMountTable, type Mounted } from "./mount.ts";
 
 export type HarnessOptions = {
@@ -151,6 +151,7 @@ async function readCall(
   const rawBody = route.body === undefined ? noBody : await readJsonBytes(request, reply, options);
   const sent = rawBody.length === 0 ? {} : parseJson(rawBody);
   const body = route.body === undefined ? {} : parsed(route.body, sent, "body");
+  refuseUnstorable(sent, rawBody);
   const requestId = request.id.slice("req_".length);
   const tenant = tenantOf(actor, (query as { developer_id?: string }).developer_id);
   const address = request.ip;

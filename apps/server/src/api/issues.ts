@@ -66,3 +66,32 @@ function unitOf(origin: string): string {
   if (origin === "string") return " characters long";
   return origin === "array" || origin === "set" ? " items long" : "";
 }
+
+/**
+ * PostgreSQL stores neither U+0000 nor half of a surrogate pair. JSON can carry both, but only as escapes, so a body
+ * without one need not be walked. @throws ApiError invalid_request that names the first such text
+ */
+export function refuseUnstorable(value: unknown, rawBody: Buffer): void {
+  if (!rawBody.includes("\\u")) return;
+  const at = unstorableAt(value, []);
+  if (at === null) return;
+  const param = nameOf(at);
+  const message = "must not contain U+0000 or half of a surrogate pair";
+  throw new ApiError("invalid_request", `${param === "" ? "The body" : `\`${param}\``} ${message}.`, {
+    ...(param === "" ? {} : { param }),
+    details: { issues: [{ param, message }] },
+  });
+}
+
+function unstorableAt(value: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] | null {
+  if (typeof value === "string") return isStorable(value) ? null : path;
+  if (typeof value !== "object" || value === null) return null;
+  for (const [name, inner] of Object.entries(value)) {
+    if (!isStorable(name)) return path;
+    const found = unstorableAt(inner, [...path, name]);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000");
