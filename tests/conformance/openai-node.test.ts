@@ -1,190 +1,249 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { credit, type Ground, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
+import { credit, type Ground, type GroundSession, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
-import OpenAI from "openai";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import OpenAI, { APIError } from "openai";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { type RecordingProxy, startRecordingProxy } from "./recording-proxy.ts";
 
-// The official client, unmodified, against real processes.
+// The official client as its users install it: nothing is set but the base URL and the key.
+
 let product: Product;
 let ground: Ground;
-let counter: Counter;
+let proxy: RecordingProxy;
+let session: GroundSession;
+let client: OpenAI;
 
 beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres") });
   ground = await layGround(product);
-  counter = await startCounter(product.gatewayProcesses[0]!.url);
+  proxy = await startRecordingProxy(product.gateways[0]!);
 });
 afterAll(async () => {
-  await counter.close();
+  await proxy.close();
   await product.stop();
+});
+beforeEach(async () => {
+  product.stub.reset();
+  proxy.clear();
+  session = await ground.openSession();
+  await credit(product, session.userId, "1.00");
+  client = new OpenAI({ apiKey: session.token, baseURL: `${proxy.origin}/v1` });
 });
 
 const messages = [{ role: "user" as const, content: "hello" }];
-type Priced = { modelfaucet: { charge_usd: string; request_id: string } };
+const fiftyWords = Array(50).fill("word").join(" ");
+const weather = {
+  type: "function" as const,
+  function: {
+    name: "weather",
+    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+  },
+};
 
-describe("the openai client", () => {
-  it("reads a whole answer, its usage and its price", async () => {
-    const { client, token } = await funded("1.00");
-    const answer = await client.chat.completions.create({ model: "auto:chat", messages });
-    expect(answer.id).toMatch(/^chatcmpl_mf_req_/);
-    expect(answer.usage).toMatchObject({ prompt_tokens: 100, completion_tokens: 50, total_tokens: 150 });
-    expect((answer as unknown as Priced).modelfaucet.charge_usd).toBe("0.00025000");
-    expect((await wallet(product, token)).balance_usd).toBe("0.99975000");
+describe("chat.completions.create", () => {
+  it("gives a whole answer with usage and its price", async () => {
+    const { data, response, request_id } = await client.chat.completions
+      .create({ model: "stub-text", messages })
+      .withResponse();
+    expect(data.choices[0]!.message.content).toBe(fiftyWords);
+    expect(data.choices[0]!.finish_reason).toBe("stop");
+    expect(data.usage).toMatchObject({ prompt_tokens: 100, completion_tokens: 50, total_tokens: 150 });
+    expect(data.id).toMatch(/^chatcmpl_mf_req_/);
+    expect(priceOf(data)).toMatchObject({ charge_usd: "0.00025000" });
+    expect(request_id).toBe(response.headers.get("x-request-id"));
+    expect(response.headers.get("x-modelfaucet-charge-usd")).toBe("0.00025000");
   });
 
-  it("iterates a stream, with one usage chunk when it asks for it and none when it does not", async () => {
-    const { client } = await funded("1.00");
-    const read = async (include_usage: boolean) => {
-      const chunks: OpenAI.ChatCompletionChunk[] = [];
-      const stream = await client.chat.completions.create({
-        model: "stub-text",
-        messages,
-        stream: true,
-        stream_options: { include_usage },
-      });
-      for await (const chunk of stream) chunks.push(chunk);
-      return chunks;
-    };
-    const plain = await read(false);
-    expect(plain.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toBe(
-      ["word", ...Array(49).fill(" word")].join(""),
-    );
-    expect(plain.filter((chunk) => chunk.usage)).toEqual([]);
-    expect((plain.at(-1) as unknown as Priced).modelfaucet.charge_usd).toBe("0.00025000");
-    const metered = await read(true);
-    const usage = metered.filter((chunk) => chunk.choices.length === 0);
-    expect(usage.length).toBe(1);
-    expect(usage[0]).toBe(metered.at(-1));
-    expect(usage[0]!.usage).toMatchObject({ prompt_tokens: 100, completion_tokens: 50 });
+  it("streams, without a usage chunk that was not asked for", async () => {
+    const stream = await client.chat.completions.create({ model: "stub-text", messages, stream: true });
+    let text = "";
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      text += chunk.choices[0]!.delta.content ?? "";
+    }
+    expect(text).toBe(fiftyWords);
+    expect(chunks.every(({ choices, usage }) => choices.length === 1 && !usage)).toBe(true);
+    expect(chunks.at(-1)!.choices[0]!.finish_reason).toBe("stop");
+    expect(priceOf(chunks.at(-1)!)).toMatchObject({ charge_usd: "0.00025000" });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
   });
 
-  it("puts parallel tool calls together, whatever upstream leaves out", async () => {
-    const { client } = await funded("1.00");
-    product.stub.script("stub-text", {
-      toolCalls: [
-        { name: "lookup", arguments: '{"city":"Oslo"}' },
-        { name: "lookup", arguments: '{"city":"Rome"}' },
-      ],
-      toolCallForm: "bare",
+  it("streams one usage chunk, the last, where usage is asked for", async () => {
+    const stream = await client.chat.completions.create({
+      model: "stub-text",
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
     });
-    const run = client.chat.completions.stream({
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    expect(chunks.filter(({ usage }) => usage)).toEqual([chunks.at(-1)]);
+    expect(chunks.at(-1)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 100, completion_tokens: 50, total_tokens: 150, cost: 0.00025 },
+    });
+    expect(priceOf(chunks.at(-1)!)).toMatchObject({ charge_usd: "0.00025000" });
+  });
+
+  it("carries parallel tool calls, whole and streamed, in each form that upstreams send them", async () => {
+    const toolCalls = [
+      { id: "call_a", name: "weather", arguments: '{"city":"Zürich"}' },
+      { id: "call_b", name: "weather", arguments: '{"city":"東京"}' },
+    ];
+    const wanted = toolCalls.map((call) => ({ name: "weather", arguments: call.arguments }));
+    product.stub.script("stub-text", { toolCalls });
+    const whole = await client.chat.completions.create({ model: "stub-text", messages, tools: [weather] });
+    expect(whole.choices[0]!.finish_reason).toBe("tool_calls");
+    expect(functionsOf(whole.choices[0]!.message)).toEqual(wanted);
+    for (const toolCallForm of ["openai", "bare", "same_index"] as const) {
+      product.stub.script("stub-text", { toolCalls, toolCallForm });
+      const streamed = await client.chat.completions
+        .stream({ model: "stub-text", messages, tools: [weather] })
+        .finalChatCompletion();
+      expect([toolCallForm, functionsOf(streamed.choices[0]!.message)]).toEqual([toolCallForm, wanted]);
+    }
+  });
+
+  it("runs tools to the final answer with its own runner", async () => {
+    product.stub.queue("stub-text", { toolCalls: [{ name: "weather", arguments: '{"city":"Bern"}' }] });
+    const asked: string[] = [];
+    const runner = client.chat.completions.runTools({
       model: "stub-text",
       messages,
       tools: [
-        { type: "function", function: { name: "lookup", parameters: { type: "object", properties: {} } } },
+        {
+          type: "function",
+          function: {
+            name: "weather",
+            parameters: weather.function.parameters,
+            description: "The weather of a city",
+            function: (city: string) => {
+              asked.push(city);
+              return "sunny";
+            },
+          },
+        },
       ],
     });
-    const calls = (await run.finalMessage()).tool_calls ?? [];
-    expect(
-      calls.map((call) => (call.type === "function" ? JSON.parse(call.function.arguments) : null)),
-    ).toEqual([{ city: "Oslo" }, { city: "Rome" }]);
-    expect(new Set(calls.map((call) => call.id)).size).toBe(2);
-    product.stub.reset();
+    expect(await runner.finalContent()).toBe(fiftyWords);
+    expect(asked).toEqual(['{"city":"Bern"}']);
+    const [, second] = product.stub.requests;
+    expect(second!.body.messages.at(-1)).toMatchObject({ role: "tool", content: "sunny" });
   });
 
-  it("aborts a stream, and pays for what it got", async () => {
-    const { client, token } = await funded("1.00");
-    product.stub.script("stub-text", { tokenMs: 40, outputTokens: 200, usage: "none" });
+  it("aborts inside a stream: upstream is closed, what was relayed is charged once", async () => {
+    product.stub.script("stub-text", { tokenMs: 20, outputTokens: 200, usage: "none" });
     const stream = await client.chat.completions.create({ model: "stub-text", messages, stream: true });
     let pieces = 0;
     for await (const chunk of stream) {
-      if (chunk.choices[0]?.delta.content) pieces++;
-      if (pieces === 10) break;
+      if (chunk.choices[0]!.delta.content) pieces++;
+      if (pieces === 20) break;
     }
-    await expect
-      .poll(async () => (await wallet(product, token)).held_usd, { timeout: 10_000 })
-      .toBe("0.00000000");
-    const [item] = (await product.call("GET", "/v1/user/usage", undefined, { token })).body.items;
-    expect(item).toMatchObject({ status: "aborted", usage_source: "estimated" });
-    expect(item.output_tokens).toBeGreaterThanOrEqual(10);
-    expect(item.output_tokens).toBeLessThan(100);
-    product.stub.reset();
-  });
-
-  it("tries once when the purse is empty, and reads why (A108)", async () => {
-    const session = await ground.openSession();
-    const client = new OpenAI({ baseURL: counter.baseUrl, apiKey: session.token });
-    const before = counter.requests;
-    const error = await client.chat.completions
-      .create({ model: "stub-text", messages })
-      .catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(OpenAI.APIError);
-    expect(error).toMatchObject({ status: 402, code: "insufficient_balance", type: "insufficient_quota" });
-    expect((error as InstanceType<typeof OpenAI.APIError>).message).toContain("not enough credit");
-    expect(counter.requests - before).toBe(1);
-  });
-
-  it("repeats what may be repeated: a provider's failure, two times by default", async () => {
-    const { token } = await funded("1.00");
-    product.stub.script("stub-text", { status: 500 });
-    const client = new OpenAI({ baseURL: counter.baseUrl, apiKey: token });
-    const before = counter.requests;
-    await expect(client.chat.completions.create({ model: "stub-text", messages })).rejects.toMatchObject({
-      status: 502,
-      code: "provider_error",
-    });
-    expect(counter.requests - before).toBe(3);
-    expect((await wallet(product, token)).balance_usd).toBe("1.00000000");
-    product.stub.reset();
-  });
-
-  it("lists the models that it may call, and works with a slash at the end of its base URL", async () => {
-    const { token } = await funded("1.00");
-    const client = new OpenAI({ baseURL: `${product.gateways[0]}/`, apiKey: token });
-    const ids = (await client.models.list()).data.map((model) => model.id);
-    expect(ids).toContain("auto:chat");
-    expect(ids).not.toContain("stub-none");
-    expect((await client.models.retrieve("stub-text")).id).toBe("stub-text");
+    const row = await settledRow();
+    expect(row).toMatchObject({ outcome: "aborted", usage_source: "estimated" });
+    // 8 or so tokens of prompt and 20 to 40 of output, at 1.25 and 2.50 per million.
+    expect(Number(row.charge_usd)).toBeGreaterThanOrEqual(20 * 0.0000025);
+    expect(Number(row.charge_usd)).toBeLessThan(45 * 0.0000025 + 20 * 0.00000125);
+    expect(product.stub.requests[0]!.wasCancelled).toBe(true);
+    expect(Number((await wallet(product, session.token)).balance_usd)).toBeCloseTo(
+      1 - Number(row.charge_usd),
+      8,
+    );
   });
 });
 
-async function funded(amount: string): Promise<{ client: OpenAI; token: string }> {
-  const session = await ground.openSession();
-  await credit(product, session.userId, amount);
-  return {
-    client: new OpenAI({ baseURL: product.gateways[0]!, apiKey: session.token }),
-    token: session.token,
-  };
+describe("errors", () => {
+  it("P4: tries once where the money does not reach, and reads why", async () => {
+    const poor = new OpenAI({ apiKey: (await ground.openSession()).token, baseURL: `${proxy.origin}/v1` });
+    const failed = await poor.chat.completions
+      .create({ model: "stub-text", messages })
+      .catch((error) => error);
+    expect(failed).toBeInstanceOf(APIError);
+    expect(failed).toMatchObject({ status: 402, code: "insufficient_balance", type: "insufficient_quota" });
+    expect(failed.error.details).toMatchObject({ reason: "balance", balance_usd: "0.00000000" });
+    expect(failed.requestID).toMatch(/^req_/);
+    expect(proxy.exchanges.map(({ status }) => status)).toEqual([402]);
+    expect(product.stub.calls).toBe(0);
+  });
+
+  it.each([
+    ["model_not_found", 404, { model: "no-such-model" }],
+    ["model_not_priced", 400, { model: "stub-none" }],
+    ["invalid_request", 400, { model: "stub-text", max_tokens: -1 }],
+  ])("tries once on %s", async (code, status, wrong) => {
+    const failed = await client.chat.completions
+      .create({ messages, ...wrong } as OpenAI.ChatCompletionCreateParamsNonStreaming)
+      .catch((error) => error);
+    expect(failed).toMatchObject({ status, code });
+    expect(proxy.exchanges).toHaveLength(1);
+  });
+
+  it("knows a wrong session as AuthenticationError, after one try", async () => {
+    const stranger = new OpenAI({ apiKey: "mf_sess_nobody", baseURL: `${proxy.origin}/v1` });
+    const failed = await stranger.chat.completions.create({ model: "stub-text", messages }).catch((e) => e);
+    expect(failed).toBeInstanceOf(OpenAI.AuthenticationError);
+    expect(failed).toMatchObject({ code: "invalid_session", type: "authentication_error" });
+    expect(proxy.exchanges).toHaveLength(1);
+  });
+
+  it("tries again where that helps: an upstream failure, each try a request of its own, none charged", async () => {
+    product.stub.script("stub-text", { status: 500 });
+    const failed = await client.chat.completions.create({ model: "stub-text", messages }).catch((e) => e);
+    expect(failed).toMatchObject({ status: 502, code: "provider_error" });
+    expect(proxy.exchanges.map(({ status }) => status)).toEqual([502, 502, 502]);
+    expect((await wallet(product, session.token)).balance_usd).toBe("1.00000000");
+  });
+
+  it("throws inside a stream when upstream dies there, and tries no second time", async () => {
+    product.stub.script("stub-text", { dieAfter: 5 });
+    const stream = await client.chat.completions.create({ model: "stub-text", messages, stream: true });
+    const read = async (): Promise<void> => {
+      for await (const _ of stream);
+    };
+    await expect(read()).rejects.toMatchObject({ code: "provider_error", type: "api_error" });
+    expect(proxy.exchanges).toHaveLength(1);
+    expect((await wallet(product, session.token)).balance_usd).toBe("1.00000000");
+  });
+});
+
+describe("around it", () => {
+  it("lists and retrieves the models that this session may call", async () => {
+    const ids: string[] = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    expect(ids).toContain("auto:chat");
+    expect(ids).toContain("stub-text");
+    expect(await client.models.retrieve("stub-text")).toMatchObject({ id: "stub-text", object: "model" });
+    await expect(client.models.retrieve("no-such")).rejects.toMatchObject({
+      status: 404,
+      code: "model_not_found",
+    });
+  });
+
+  it("P12: works with a base URL that ends with a slash", async () => {
+    const slashed = new OpenAI({ apiKey: session.token, baseURL: `${proxy.origin}/v1/` });
+    const answer = await slashed.chat.completions.create({ model: "auto:chat", messages });
+    expect(answer.choices[0]!.message.content).toBe(fiftyWords);
+    expect((await slashed.models.list()).data.length).toBeGreaterThan(0);
+  });
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: the client's types do not know our extension
+const priceOf = (answer: object): any => (answer as any).modelfaucet;
+
+function functionsOf(message: OpenAI.ChatCompletionMessage): { name: string; arguments: string }[] {
+  return message.tool_calls!.map((call) => {
+    expect(call.id).toBeTruthy();
+    if (call.type !== "function") throw new Error(`no function: ${call.type}`);
+    return { name: call.function.name, arguments: call.function.arguments };
+  });
 }
 
-type Counter = { baseUrl: string; readonly requests: number; close(): Promise<void> };
-
-/** Passes requests on and counts them: what the client really sent. */
-async function startCounter(target: string): Promise<Counter> {
-  let requests = 0;
-  const server: Server = createServer(async (request, response) => {
-    requests++;
-    const body: Buffer[] = [];
-    for await (const chunk of request) body.push(chunk as Buffer);
-    const headers = Object.fromEntries(
-      Object.entries(request.headers).filter(
-        ([name]) => !["host", "connection", "content-length", "transfer-encoding"].includes(name),
-      ),
-    );
-    const answer = await fetch(`${target}${request.url}`, {
-      method: request.method ?? "GET",
-      headers: headers as Record<string, string>,
-      ...(body.length > 0 ? { body: Buffer.concat(body) } : {}),
-    });
-    response.writeHead(
-      answer.status,
-      Object.fromEntries(
-        [...answer.headers].filter(([name]) => name !== "content-length" && name !== "transfer-encoding"),
-      ),
-    );
-    response.end(Buffer.from(await answer.arrayBuffer()));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    get requests() {
-      return requests;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
-  };
+async function settledRow(): Promise<{ outcome: string; charge_usd: string; usage_source: string }> {
+  for (let tries = 0; tries < 100; tries++) {
+    const [row] = await product.sql`
+      select outcome, charge_usd::text, usage_source from usage_events where end_user_id = ${session.userId}`;
+    if (row) return row as { outcome: string; charge_usd: string; usage_source: string };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("nothing was settled within two seconds");
 }
