@@ -61,7 +61,7 @@ export async function chatCompletions(
   const priced = body.modelfaucet as JsonObject;
   reply.headers({
     ...answerHeaders(completion),
-    "x-modelfaucet-model": String(priced.model),
+    "x-modelfaucet-model": headerText(String(priced.model)),
     "x-modelfaucet-charge-usd": String(priced.charge_usd),
     ...(priced.wallet_balance_usd === undefined
       ? {}
@@ -156,11 +156,16 @@ function answerHeaders({ run }: Completion): Record<string, string> {
   return {
     "x-modelfaucet-request-id": requestIdOf(run.requestId),
     "x-modelfaucet-route-mode": run.facts.routeMode,
-    "x-modelfaucet-model": run.route.model,
+    "x-modelfaucet-model": headerText(run.route.model),
     ...(run.route.outputLimit === null
       ? {}
       : { "x-modelfaucet-output-limit": String(run.route.outputLimit.granted) }),
   };
+}
+
+/** A header carries visible ASCII alone; what else a name has is percent-encoded. */
+function headerText(text: string): string {
+  return text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent);
 }
 
 /** Ours: everything but the time that attempts took. */

@@ -34,6 +34,9 @@ export function createAnswerTap(options: { textCharactersMax?: number } = {}): A
   return new Tap(options.textCharactersMax ?? defaultTextCharactersMax);
 }
 
+/** What upstream calls itself goes into headers, rows and receipts; what is no name of a model is not believed. */
+const nameForm = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,256}$/u;
+
 class Tap implements AnswerTap {
   usage: unknown;
   model: string | undefined;
@@ -85,7 +88,7 @@ class Tap implements AnswerTap {
 
   #read(body: JsonObject, part: "delta" | "message"): void {
     if (isObject(body.usage)) this.usage = body.usage;
-    if (typeof body.model === "string" && body.model !== "") this.model = body.model;
+    if (typeof body.model === "string" && nameForm.test(body.model)) this.model = body.model;
     if (body.simulated === true) this.isSimulated = true;
     const choices = body.choices;
     if (!Array.isArray(choices)) return;
