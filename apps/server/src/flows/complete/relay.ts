@@ -124,7 +124,7 @@ async function* chunksOf(
 function refuseIncomplete(run: Run): void {
   if (isEmptyAnswer(run.tap))
     throw new UpstreamError("malformed", "the answer is empty", { usage: run.tap.usage });
-  if (!run.tap.isFinished && !run.saidDone) {
+  if (!run.isAnswered && !run.saidDone) {
     throw new UpstreamError("truncated", "the stream ended before the answer did", { usage: run.tap.usage });
   }
 }
