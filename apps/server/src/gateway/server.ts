@@ -124,24 +124,25 @@ function levelOf(error: ApiError): string {
   return error.code === "insufficient_balance" || error.code === "wallet_frozen" ? "wallet" : "none";
 }
 
+/** An upstream that failed so many times in a row is not well. */
+const judgedAttempts = 10;
+
 function isHealthy({ status, health }: Upstream): boolean {
-  return status === "on" && (health.recent.length === 0 || health.recent.includes("ok"));
+  return (
+    status === "on" && (health.recent.length === 0 || health.recent.slice(-judgedAttempts).includes("ok"))
+  );
 }
 
 function healthOf(upstream: Upstream): Record<string, unknown> {
   const { name, health } = upstream;
+  const { last, lastSuccessAtMs } = health;
   return {
     ok: isHealthy(upstream),
     provider: name,
+    ...(last?.status === undefined ? {} : { statusCode: last.status }),
+    latencyMs: last?.latencyMs ?? 0,
     circuit: "closed",
-    error_rate: errorRateOf(health.recent),
-    ...(health.lastSuccessAtMs === null
-      ? {}
-      : { last_success_at: new Date(health.lastSuccessAtMs).toISOString() }),
+    ...(lastSuccessAtMs === null ? {} : { last_success_at: new Date(lastSuccessAtMs).toISOString() }),
+    ...(last === null || last.failure === null ? {} : { error: last.failure }),
   };
-}
-
-function errorRateOf(recent: Upstream["health"]["recent"]): number {
-  if (recent.length === 0) return 0;
-  return Math.round((recent.filter((outcome) => outcome === "failed").length / recent.length) * 1000) / 1000;
 }

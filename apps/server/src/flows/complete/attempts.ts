@@ -143,7 +143,8 @@ async function tryOnce(
       const begun = await begin(answer, run);
       await failpoint("after_first_byte");
       run.firstByteMs ??= Math.round(performance.now() - run.startedAt);
-      note(run, route, "ok", "2xx", started, context);
+      const latencyMs = note(run, route, "ok", "2xx", started, context);
+      context.upstreams.record(route.provider, { failure: null, status: 200, latencyMs }, context.now());
       return begun;
     } catch (caught) {
       error = asUpstreamError(caught);
@@ -178,10 +179,14 @@ function noteFailure(
   const costUsd = reported ? costOf(reported.tokens, route.price) : zeroUsd;
   if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
   const statusClass = error.status === undefined ? null : `${Math.floor(error.status / 100)}xx`;
-  note(run, route, error.kind, statusClass, started, context, {
+  const latencyMs = note(run, route, error.kind, statusClass, started, context, {
     cost_usd: formatUsd(costUsd),
     ...(costUsd > 0n ? { usage_source: "provider" as const } : {}),
   });
+  // A client that left, or sent nonsense, says nothing about the health of its provider.
+  if (error.kind === "aborted" || isCallersFault(error)) return;
+  const attempt = { failure: error.kind, status: error.status, latencyMs };
+  context.upstreams.record(route.provider, attempt, context.now());
 }
 
 function note(
@@ -192,7 +197,7 @@ function note(
   started: number,
   context: AttemptContext,
   cost: { cost_usd?: string; usage_source?: "provider" } = {},
-): void {
+): number {
   const ms = Math.round(performance.now() - started);
   run.attempts.push({
     number: run.attempts.length + 1,
@@ -204,8 +209,8 @@ function note(
     duration_ms: ms,
     ...cost,
   });
-  context.upstreams.record(route.provider, outcome === "ok" ? "ok" : "failed", context.now());
   context.onAttempt(route.provider, outcome, ms);
+  return ms;
 }
 
 /** 400 and its like: another try, or another provider, would be refused the same way. */

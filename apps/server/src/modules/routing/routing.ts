@@ -30,7 +30,14 @@ export type Upstream = {
   health: UpstreamHealth;
 };
 
-export type UpstreamHealth = { lastSuccessAtMs: number | null; recent: ("ok" | "failed")[] };
+export type UpstreamHealth = {
+  lastSuccessAtMs: number | null;
+  recent: ("ok" | "failed")[];
+  last: UpstreamAttempt | null;
+};
+
+/** How an attempt went: the class of its failure, and upstream's status where it answered. */
+export type UpstreamAttempt = { failure: string | null; status: number | undefined; latencyMs: number };
 
 /** The environment's upstream as people may see it. */
 export type ConfiguredView = { name: string; baseUrl: string; masked: readonly string[] };
@@ -44,7 +51,8 @@ export type Upstreams = {
   configured(): readonly ConfiguredView[];
   /** True for the exact origins that operators configured: the egress guard's second door. */
   allowsOrigin(origin: string): boolean;
-  record(name: string, outcome: "ok" | "failed", atMs: number): void;
+  /** Notes an attempt that upstream alone is to be praised or blamed for. */
+  record(name: string, attempt: UpstreamAttempt, atMs: number): void;
   /** Reads the operator's rows and keys again. */
   reload(): Promise<void>;
 };
@@ -66,7 +74,7 @@ export function createUpstreams(options: {
   let origins = new Set<string>();
   const health = new Map<string, UpstreamHealth>();
   const healthOf = (name: string): UpstreamHealth => {
-    const known = health.get(name) ?? { lastSuccessAtMs: null, recent: [] };
+    const known = health.get(name) ?? { lastSuccessAtMs: null, recent: [], last: null };
     health.set(name, known);
     return known;
   };
@@ -102,10 +110,11 @@ export function createUpstreams(options: {
         masked: keys.flatMap((key) => (key === null ? [] : [maskKey(key).masked])),
       })),
     allowsOrigin: (origin) => origins.has(origin),
-    record: (name, outcome, atMs) => {
+    record: (name, attempt, atMs) => {
       const known = healthOf(name);
-      if (outcome === "ok") known.lastSuccessAtMs = atMs;
-      known.recent.push(outcome);
+      known.last = attempt;
+      if (attempt.failure === null) known.lastSuccessAtMs = atMs;
+      known.recent.push(attempt.failure === null ? "ok" : "failed");
       if (known.recent.length > recentMost) known.recent.shift();
     },
     // One after the other: an older answer must never replace a newer one.
