@@ -43,6 +43,7 @@ type Job = {
 const retryable = new Set(["40P01", "40001", "55P03", "57014"]);
 const mostTriesAlone = 8;
 const stopWithinMs = 5_000;
+const toldAtOnce = 8;
 
 /**
  * The books' one writer in this process: a connection of its own, one batch in flight, closes before opens. Idle, an
@@ -58,10 +59,11 @@ export function createCommitter(options: CommitterOptions): Committer {
   // A batch is a few round trips, each bounded by half the statement timeout.
   const connection = createBooksConnection(() => connect(options), options.statementTimeoutMs * 2);
 
+  const isWaiting = (): boolean => closes.length + others.length + jobs.length > 0;
   const work = async (): Promise<void> => {
     // What arrives in the same turn of the event loop shares the first batch.
     await Promise.resolve();
-    while (closes.length + others.length + jobs.length > 0) {
+    while (isWaiting()) {
       const job = jobs.shift();
       if (job) {
         await connection
@@ -80,7 +82,7 @@ export function createCommitter(options: CommitterOptions): Committer {
       .catch(options.onError)
       .finally(() => {
         running = null;
-        if (closes.length + others.length + jobs.length > 0) start();
+        if (isWaiting()) start();
       });
   };
 
@@ -100,7 +102,7 @@ export function createCommitter(options: CommitterOptions): Committer {
       );
       const ms = performance.now() - now;
       options.onBatch(live.some((entry) => entry.item.type === "open") ? "hold" : "settle", live.length, ms);
-      for (const [index, entry] of live.entries()) entry.resolve(results[index]!);
+      answer(live, results, isWaiting());
     } catch (error) {
       await recover(live, error, tries);
     }
@@ -165,6 +167,22 @@ export function createCommitter(options: CommitterOptions): Committer {
       await connection.close();
     },
   };
+}
+
+/**
+ * Tells entries what became of them. Where the next batch waits already, its first statements go out before: the
+ * database works on it while this process works on what these entries go on with. Many are told a few at a time, so
+ * that the database's answer is not kept waiting either.
+ */
+function answer(entries: readonly Entry[], results: readonly BatchResult[], nextWaits: boolean): void {
+  let told = 0;
+  const tell = (): void => {
+    const end = Math.min(entries.length, told + toldAtOnce);
+    for (; told < end; told++) entries[told]!.resolve(results[told]!);
+    if (told < entries.length) setImmediate(tell);
+  };
+  if (nextWaits) setImmediate(tell);
+  else tell();
 }
 
 function giveUpAfter(entry: Entry, ms: number): void {
