@@ -3,6 +3,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
+  closedRecord,
   credit,
   type Ground,
   type GroundSession,
@@ -108,6 +109,8 @@ describe("slow upstreams", () => {
         const answer = await fail(hasty, body);
         expect(answer.status).toBe(504);
         expect(answer.body.error.code).toBe("provider_timeout");
+        const record = await closedRecord(product, answer.headers.get("x-request-id")!);
+        for (const attempt of record.attempts) expect(attempt.outcome).toBe("first_byte_timeout");
         // One more try at most, and only because no byte came.
         expect(product.stub.billableCalls).toBeLessThanOrEqual(2);
         expect(answer.tookMs).toBeGreaterThanOrEqual(limitMs);

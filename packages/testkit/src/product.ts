@@ -199,7 +199,8 @@ async function startServer(roles: string, url: string, env: Record<string, strin
   child.stderr.on("data", keep);
   const gone = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
   const deadline = performance.now() + startWithinMs;
-  while (!(await isReady(url))) {
+  // Its own word first: another run's server may have taken the port in between, and would answer for it.
+  while (!output.includes(" listens on ") || !(await isReady(url))) {
     if (child.exitCode !== null || performance.now() > deadline) {
       child.kill("SIGKILL");
       throw new Error(`the server (${roles}) did not start:\n${output.slice(-4_000)}`);
