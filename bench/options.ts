@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const caseNames = ["hold-settle", "stream", "auth", "boundary"] as const;
+const caseNames = ["hold-settle", "stream", "auth", "boundary"] as const;
 export type CaseName = (typeof caseNames)[number];
 
 export type BenchOptions = {

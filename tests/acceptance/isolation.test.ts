@@ -99,7 +99,7 @@ const secondMissing = ["There is no such thing here.", "This app has no such fea
 describe("A138: no neighbour", () => {
   it("A138: another developer's ids, deleted ones and malformed ones are unknown to a token of every scope", async () => {
     expect(developerRoutes.length).toBeGreaterThanOrEqual(15);
-    const malformed = ["not-an-id", "' or 1=1 --", "x".repeat(300), "../../admin/developers", "%00", "é"];
+    const malformed = ["not-an-id", "' or 1=1 --", "x".repeat(300), "../../admin/developers", "\u0000", "é"];
     await expectUnknown(developerRoutes, one.token, [other.ids, deleted], malformed);
   });
 
