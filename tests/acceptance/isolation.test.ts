@@ -147,7 +147,12 @@ describe("A138: no neighbour", () => {
     expect(sessionRoutes.length).toBeGreaterThanOrEqual(1);
     const byRequest = { ...neighbour.ids, receiptId: neighbour.ids.requestId };
     for (const token of [other.session.token, one.session.token]) {
-      await expectUnknown(sessionRoutes, token, [neighbour.ids, byRequest, deleted], ["rcpt_", "x", "\u0000"]);
+      await expectUnknown(
+        sessionRoutes,
+        token,
+        [neighbour.ids, byRequest, deleted],
+        ["rcpt_", "x", "\u0000"],
+      );
     }
   });
 

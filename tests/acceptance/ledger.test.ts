@@ -10,7 +10,7 @@ import {
 } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds } from "../crash/clean-books.ts";
+import { openHolds } from "../crash/closed-requests.ts";
 
 let product: Product;
 let ground: Ground;

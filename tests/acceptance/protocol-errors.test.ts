@@ -10,7 +10,7 @@ import {
 } from "@modelfaucet/testkit/product.ts";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds, usageRows } from "../crash/clean-books.ts";
+import { openHolds, usageRows } from "../crash/closed-requests.ts";
 
 let product: Product;
 let ground: Ground;

@@ -14,7 +14,7 @@ import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { streamText } from "ai";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds, until, usageRows } from "../crash/clean-books.ts";
+import { openHolds, until, usageRows } from "../crash/closed-requests.ts";
 import { readEventLines } from "./event-lines.ts";
 
 const keepaliveMs = 1_500;
@@ -163,6 +163,47 @@ describe("clients that leave", () => {
     expect(rows.map((row) => row.outcome)).toEqual(["aborted", "aborted"]);
     expect(rows[0]!.charge_usd).toBe("0.00000000");
     expect(Number(rows[1]!.charge_usd)).toBeGreaterThan(0);
+  });
+});
+
+describe("clients that read slowly", () => {
+  it("get every byte in order, are charged once, and hold nobody else up", async () => {
+    const tokens = Array.from({ length: 3_000 }, (_, index) => `${index} ${"x".repeat(1_000)} `);
+    product.stub.script("stub-text", {
+      tokens,
+      usage: { prompt_tokens: 100, completion_tokens: 3_000, total_tokens: 3_100 },
+    });
+    const body = {
+      model: "stub-text",
+      stream: true,
+      max_tokens: 4_000,
+      messages: [{ role: "user", content: "hello" }],
+    };
+    const answer = await fetch(`${product.gateways[patient]}/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${session.token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const reader = answer.body!.getReader();
+    let text = "";
+    const decoder = new TextDecoder();
+    for (let read = 0; ; read++) {
+      // Stops for so long that every buffer on the way is full, then reads on.
+      if (read === 2) {
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        expect(
+          (await chat(product, session.token, { model: "stub-flat" }, { gateway: patient })).status,
+        ).toBe(200);
+      }
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+    const events = readEventLines(text);
+    expect(events.text).toBe(tokens.join(""));
+    expect(events.isDone).toBe(true);
+    const [row] = (await usageRows(product)).filter(({ outcome }) => outcome === "succeeded").slice(-2);
+    expect(row).toMatchObject({ outcome: "succeeded" });
   });
 });
 

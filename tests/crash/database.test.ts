@@ -1,9 +1,10 @@
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, type ServerProcess, startProduct } from "@modelfaucet/testkit/product.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { ask, isWhole } from "./asking.ts";
-import { expectCleanBooks, openHolds, until, usageRows } from "./clean-books.ts";
+import { openHolds, until, usageRows } from "./closed-requests.ts";
 import { chargeUsd, expectClosedOnce, isAnswered, load, openWallets } from "./load.ts";
 
 let product: Product;
@@ -54,7 +55,7 @@ it("T-26: connections that are cut under load lose no settlement and take no gat
   await until("everything is settled", async () => (await openHolds(product)) === 0, 15_000);
   const rows = await expectClosedOnce(product, sent);
   expect(rows.filter(({ outcome }) => outcome === "flagged")).toEqual([]);
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
 }, 60_000);
 
 it("R1: a database that is away means 503, finished streams, and recovery without a restart", async () => {
@@ -95,7 +96,7 @@ it("R1: a database that is away means 503, finished streams, and recovery withou
   expect(late).toEqual([expect.objectContaining({ outcome: "succeeded", charge_usd: chargeUsd })]);
   expect(gateway.child.exitCode).toBeNull();
   expect(product.control.child.exitCode).toBeNull();
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
 }, 90_000);
 
 async function cutConnections(applications: string): Promise<number> {

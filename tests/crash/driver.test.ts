@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/data
 import postgres from "postgres";
 import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
 import { type BreakingProxy, startBreakingProxy } from "./breaking-proxy.ts";
-import { until } from "./clean-books.ts";
+import { until } from "./closed-requests.ts";
 
 // What the patch of the PostgreSQL driver promises (docs/decisions/0001): each of these fails without it.
 

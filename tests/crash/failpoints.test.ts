@@ -1,10 +1,11 @@
 import { type Failpoint, failpoints } from "@modelfaucet/server/lib/failpoint.ts";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { credit, type Ground, type GroundSession, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import type { StubBehaviour, StubRequest } from "@modelfaucet/testkit/stub-upstream/stub-upstream.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { ask } from "./asking.ts";
-import { expectCleanBooks, openHolds, type UsageRow, until, usageRows } from "./clean-books.ts";
+import { openHolds, type UsageRow, until, usageRows } from "./closed-requests.ts";
 import { createGateways, deathOf, type Gateways } from "./gateways.ts";
 
 /** What a crash at a place must leave: nothing at all, a flagged request that costs nothing, or a settled one. */
@@ -120,7 +121,7 @@ describe("A044 T-06: kill -9 at a failpoint", () => {
   });
 
   it("leaves clean books and no more charges than upstream calls", async () => {
-    await expectCleanBooks(product);
+    await expectBooksClean(product);
     const charged = (await usageRows(product)).filter((row) => row.charge_usd !== "0.00000000");
     expect(charged.length).toBeLessThanOrEqual(product.stub.billableCalls);
     expect(charged).toHaveLength(cases.filter(({ name }) => leftBy[name] === "settled").length);
@@ -142,7 +143,7 @@ describe("A044 T-06: kill -9 at a failpoint", () => {
       }
     }
     expect(await openHolds(product)).toBe(0);
-    await expectCleanBooks(product);
+    await expectBooksClean(product);
   });
 });
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Product, ServerProcess } from "@modelfaucet/testkit/product.ts";
-import { until } from "./clean-books.ts";
+import { until } from "./closed-requests.ts";
 
 /** Starts gateways by the dozen: what Node has compiled once is kept for the next, which halves a start. */
 export type Gateways = {

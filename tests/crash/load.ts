@@ -2,7 +2,7 @@ import { credit, type Ground, type GroundSession } from "@modelfaucet/testkit/gr
 import type { Product } from "@modelfaucet/testkit/product.ts";
 import { expect } from "vitest";
 import { type Asked, ask, isWhole } from "./asking.ts";
-import { type UsageRow, usageRows } from "./clean-books.ts";
+import { type UsageRow, usageRows } from "./closed-requests.ts";
 
 /** What fifty tokens after a prompt of a hundred cost. */
 export const chargeUsd = "0.00025000";

@@ -1,7 +1,8 @@
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { expectCleanBooks, openHolds, until } from "./clean-books.ts";
+import { openHolds, until } from "./closed-requests.ts";
 import { createGateways, deathOf, type Gateways } from "./gateways.ts";
 import { expectClosedOnce, isAnswered, load, openWallets, type Sent } from "./load.ts";
 
@@ -55,7 +56,7 @@ it("T-06: kill -9 at random moments under forty clients leaves each request clos
   const flagged = rows.filter(({ outcome }) => outcome === "flagged");
   expect(flagged.length).toBeGreaterThan(0);
   for (const { error_code } of flagged) expect(error_code).toMatch(/^(never_sent|interrupted)$/);
-  await expectCleanBooks(product);
+  await expectBooksClean(product);
   const after = await load(product.gateways[0]!, sessions, 8, "after", onceEach(8));
   expect(after.map(({ asked }) => asked.status)).toEqual(Array(8).fill(200));
 }, 120_000);

@@ -1,8 +1,9 @@
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, type ServerProcess, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Asked, ask, isWhole } from "./asking.ts";
-import { expectCleanBooks, openHolds, until, usageRows } from "./clean-books.ts";
+import { openHolds, until, usageRows } from "./closed-requests.ts";
 import { createGateways, type Gateways } from "./gateways.ts";
 import { chargeUsd, openWallets } from "./load.ts";
 
@@ -64,7 +65,7 @@ describe("T-24 R7: SIGTERM with sixty open streams", () => {
         // What upstream took for a stream that we cut is the operator's.
         if (isEndless) expect(row.absorbed_cost_usd).not.toBe("0.00000000");
       }
-      await expectCleanBooks(product);
+      await expectBooksClean(product);
     },
     30_000,
   );

@@ -1,15 +1,4 @@
-import { deepChecks, minuteChecks, runChecks } from "@modelfaucet/server/modules/books/books.ts";
 import type { Product } from "@modelfaucet/testkit/product.ts";
-import { expect } from "vitest";
-
-/** Every invariant of the books holds: none of their queries gives back a row. */
-export async function expectCleanBooks(product: Product): Promise<void> {
-  const results = await product.sql.begin((tx) => runChecks(tx, [...minuteChecks, ...deepChecks]));
-  expect(results.filter(({ ok }) => !ok)).toEqual([]);
-  expect(results.length).toBeGreaterThanOrEqual(15);
-  const [sum] = await product.sql`select coalesce(sum(amount_usd), 0)::text as total from entries`;
-  expect(Number(sum!.total)).toBe(0);
-}
 
 export type UsageRow = {
   id: string;
