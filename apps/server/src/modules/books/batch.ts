@@ -106,7 +106,6 @@ async function lockPhase(connection: Tx, batch: readonly BatchItem[], repeated: 
   const specs = distinctSpecs(opens, moves);
   const statement = pipelined();
   statement(connection`begin`);
-  statement(connection`select set_config('mf.purpose', 'settlement', true)`);
   const holdRows = looked.length > 0 ? statement(store.lockHolds(connection, looked)) : null;
   if (claims.length > 0) statement(store.claimKeys(connection, claims));
   const keyRows = claims.length > 0 ? statement(store.readKeys(connection, claims)) : null;
@@ -255,13 +254,20 @@ async function writePhase(
   const changed = [...accounts.changed()];
   const ended = writes.keyEnds.filter((end) => end.state !== "free");
   const freed = writes.keyEnds.filter((end) => end.state === "free");
-  if (writes.events.length > 0) statement(write.settleHolds(connection, writes.events, context.epoch));
-  if (writes.transfers.length > 0)
-    statement(write.insertTransfers(connection, writes.transfers, context.epoch));
-  if (writes.holds.length > 0) {
-    statement(write.insertHolds(connection, writes.holds, context.instanceId, context.holdTtlSeconds));
+  // Every statement has its price, however little it does: new balances travel with what made them.
+  const balances = changed.length > 0 ? write.updateAccounts(connection, changed) : null;
+  const { events, transfers, holds } = writes;
+  if (events.length > 0) {
+    const withBalances = holds.length === 0 ? balances : null;
+    statement(write.settleHolds(connection, events, transfers, context.epoch, withBalances));
+  } else if (transfers.length > 0) {
+    statement(write.insertTransfers(connection, transfers, context.epoch));
   }
-  if (changed.length > 0) statement(write.updateAccounts(connection, changed));
+  if (holds.length > 0) {
+    statement(write.insertHolds(connection, holds, context.instanceId, context.holdTtlSeconds, balances));
+  } else if (events.length === 0 && balances) {
+    statement(balances);
+  }
   if (ended.length > 0) statement(store.finishKeys(connection, ended));
   if (freed.length > 0) statement(store.freeKeys(connection, freed));
   if (writes.adjustments.length > 0) statement(store.insertAdjustments(connection, writes.adjustments));

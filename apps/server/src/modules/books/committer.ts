@@ -208,6 +208,8 @@ function connect(options: CommitterOptions): Sql {
     statementTimeoutMs: Math.floor(options.statementTimeoutMs / 2),
     // The batch's statements join a few keys with big tables by their indexes, whatever the planner knows of sizes.
     connection: {
+      // The whole connection is the books', so that no batch has to say so again.
+      "mf.purpose": "settlement",
       lock_timeout: "1000",
       enable_hashjoin: "off",
       enable_mergejoin: "off",
@@ -219,7 +221,6 @@ function connect(options: CommitterOptions): Sql {
 
 async function inTransaction<T>(tx: Tx, run: (tx: Tx) => Promise<T>): Promise<T> {
   await tx`begin`;
-  await tx`select set_config('mf.purpose', 'settlement', true)`;
   const value = await run(tx);
   await tx`commit`;
   return value;

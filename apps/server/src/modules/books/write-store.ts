@@ -4,11 +4,20 @@ import { columnsOf } from "./columns.ts";
 import type { KeyClaim, Leg, RequestFacts } from "./items.ts";
 import type { Account } from "./rules.ts";
 
+type Fragment = ReturnType<typeof updateAccounts>;
 export type NewHold = { facts: RequestFacts; holdUsd: Usd; legs: readonly Leg[]; claim: KeyClaim | null };
 
-export const insertHolds = (tx: Tx, holds: readonly NewHold[], instanceId: string, ttlSeconds: number) => {
+/** Adds holds; `balances`, where given, is the update of accounts that goes with them. */
+export const insertHolds = (
+  tx: Tx,
+  holds: readonly NewHold[],
+  instanceId: string,
+  ttlSeconds: number,
+  balances: Fragment | null,
+) => {
   const column = columnsOf(holds.map(holdRow));
   return tx`
+  ${balances ? tx`with balances as (${balances})` : tx``}
   insert into holds (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version, price_version,
     route_mode, provider, model, endpoint, client_request_id, hold_usd, leg_accounts, leg_amounts_usd, lease_until, instance_id,
     idempotency_caller, idempotency_route, idempotency_key)
@@ -41,9 +50,16 @@ export const insertHolds = (tx: Tx, holds: readonly NewHold[], instanceId: strin
 
 /**
  * Takes the holds away and writes their usage events in their place: what the hold has kept is taken from its row, so
- * that an event exists exactly where a hold was, and tells of the same request.
+ * that an event exists exactly where a hold was, and tells of the same request. With them go the transfers, and the
+ * update of accounts where it is given.
  */
-export const settleHolds = (tx: Tx, events: readonly Record<string, unknown>[], epoch: number) => {
+export const settleHolds = (
+  tx: Tx,
+  events: readonly Record<string, unknown>[],
+  transfers: readonly Record<string, unknown>[],
+  epoch: number,
+  balances: Fragment | null,
+) => {
   const column = columnsOf(events);
   return tx`
   with gone as (
@@ -88,6 +104,8 @@ export const settleHolds = (tx: Tx, events: readonly Record<string, unknown>[], 
       w.lines, w.pricing, h.hold_usd, w.upstream_cost_usd, w.absorbed_cost_usd, w.developer_share_usd, w.platform_share_usd,
       w.fee_usd, w.charge_usd, w.paid_usd, w.promo_usd, w.test_usd, w.wallet_balance_usd, w.outcome, w.error_code, w.stopped,
       w.output_limit, w.warnings, w.attempts, w.first_byte_ms, w.duration_ms, h.created_at as opened_at)
+  ${transfers.length > 0 ? tx`, moved as (${insertTransfers(tx, transfers, epoch)})` : tx``}
+  ${balances ? tx`, balances as (${balances})` : tx``}
   insert into usage_events (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
     price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens,
     cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
