@@ -103,7 +103,9 @@ async function streamAnswer(
       clearTimeout(headersDue);
       if (next.done) break;
       begin();
-      if (!(await writer.data(next.value))) {
+      const hasRoom = writer.data(next.value);
+      // Nearly always there is room: a stream of many small chunks is no place for a turn more for each of them.
+      if (hasRoom !== true && !(await hasRoom)) {
         await chunks.return();
         return reply;
       }

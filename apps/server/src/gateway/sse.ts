@@ -7,8 +7,8 @@ export type EventWriter = {
   readonly hasBegun: boolean;
   /** Sends status and headers, and keeps the line alive from now on; with a comment at once when nothing else follows. */
   begin(headers: Readonly<Record<string, string>>, nothingFollows?: boolean): void;
-  /** Resolves when the reader has room again; `false` once it has gone, or has not read for too long. */
-  data(event: JsonObject): Promise<boolean>;
+  /** `true` at once, or when the reader has room again; `false` once it has gone, or has not read for too long. */
+  data(event: JsonObject): true | Promise<boolean>;
   done(): void;
   /** One error event and the end, without `[DONE]`. */
   fail(envelope: object): void;
@@ -51,8 +51,7 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
     },
     data: (event) => {
       if (response.destroyed || response.writableEnded) return Promise.resolve(false);
-      if (write(`data: ${JSON.stringify(event)}\n\n`)) return Promise.resolve(true);
-      return drained(response);
+      return write(`data: ${JSON.stringify(event)}\n\n`) ? true : drained(response);
     },
     done: () => {
       stop();

@@ -30,7 +30,8 @@ export async function* relayStream(
       // Without a usage chunk the price rides on the last finish reason, so that chunk waits for the settlement.
       if (run.isAnswered && !run.asked.includeUsage) last.push(chunk);
       else yield relayedChunk(run, chunk);
-      await failpoint("mid_stream");
+      const hit = failpoint("mid_stream");
+      if (hit) await hit;
     }
     refuseIncomplete(run);
     const settled = await settleSuccess(run, context);
