@@ -1,5 +1,5 @@
 /**
- * Places at which a test may end this process or slow it down, so that crash recovery is tried where it hurts. The list
+ * Places at which a test may end this process or make it fail, so that crash recovery is tried where it hurts. The list
  * is closed, and nothing here works in production.
  */
 export const failpoints = [
@@ -25,14 +25,14 @@ export const failpoints = [
 ] as const;
 export type Failpoint = (typeof failpoints)[number];
 
-type Action = { kind: "kill" | "throw" } | { kind: "pause"; ms: number };
+type Action = "kill" | "throw";
 type Armed = { action: Action; skip: number };
 
 const armed = new Map<Failpoint, Armed>();
 
 /**
- * Arms failpoints from `name:action[:skip]`, comma-separated. Actions: `kill` (SIGKILL), `throw`, `pause=<ms>`; the
- * first `skip` passes do nothing. @throws on an unknown name or action, and in production
+ * Arms failpoints from `name:action[:skip]`, comma-separated. Actions: `kill` (SIGKILL), `throw`; the first `skip`
+ * passes do nothing. @throws on an unknown name or action, and in production
  */
 export function armFailpoints(text: string | null, production: boolean): void {
   armed.clear();
@@ -63,16 +63,13 @@ export function failpoint(name: Failpoint, first?: () => Promise<unknown>): void
 
 async function act(name: Failpoint, action: Action, first?: () => Promise<unknown>): Promise<void> {
   await first?.();
-  if (action.kind === "throw") throw new Error(`failpoint ${name}`);
-  if (action.kind === "pause") return new Promise((resolve) => setTimeout(resolve, action.ms));
+  if (action === "throw") throw new Error(`failpoint ${name}`);
   process.kill(process.pid, "SIGKILL");
   // The signal ends the process before this line is left.
   await new Promise(() => {});
 }
 
 function actionOf(text: string): Action {
-  if (text === "kill" || text === "throw") return { kind: text };
-  const pause = /^pause=(\d{1,6})$/.exec(text);
-  if (pause) return { kind: "pause", ms: Number(pause[1]) };
+  if (text === "kill" || text === "throw") return text;
   throw new Error(`unknown failpoint action "${text}"`);
 }
