@@ -10,7 +10,6 @@ import {
 } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds } from "../crash/closed-requests.ts";
 
 let product: Product;
 let ground: Ground;
@@ -22,7 +21,6 @@ beforeAll(async () => {
 afterEach(async () => {
   product.stub.reset();
   await expectBooksClean(product);
-  expect(await openHolds(product)).toBe(0);
 });
 afterAll(() => product.stop());
 

@@ -1,5 +1,5 @@
 import { errorTable } from "@modelfaucet/contract/errors.ts";
-import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
+import { expectBooksClean, openHolds } from "@modelfaucet/testkit/books.ts";
 import { chat, credit, type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import {
   type HttpAnswer,
@@ -10,7 +10,7 @@ import {
 } from "@modelfaucet/testkit/product.ts";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds, usageRows } from "../crash/closed-requests.ts";
+import { usageRows } from "./closed-rows.ts";
 
 let product: Product;
 let ground: Ground;
@@ -123,7 +123,7 @@ describe("A107: every refusal is one shape", () => {
     if (code === "model_not_found") expect(error.param).toBe("model");
     if (code === "payload_too_large") expect(error.details.limit_bytes).toBe(32 * mebibyte);
     expect(product.stub.calls).toBe(0);
-    expect(await openHolds(product)).toBe(0);
+    expect((await openHolds(product)).count).toBe(0);
     expect(await usageRows(product)).toEqual([]);
   });
 

@@ -14,7 +14,7 @@ import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { streamText } from "ai";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { openHolds, until, usageRows } from "../crash/closed-requests.ts";
+import { until, usageRows } from "./closed-rows.ts";
 import { readEventLines } from "./event-lines.ts";
 
 const keepaliveMs = 1_500;
@@ -156,7 +156,7 @@ describe("clients that leave", () => {
         { signal: leaving.signal },
       ).catch(() => {});
       await until("upstream is cancelled", () => product.stub.stats.open === 0, 1_000);
-      await until("the hold is closed", async () => (await openHolds(product)) === 0, 2_000);
+      await expectBooksClean(product);
     }
     expect(product.stub.stats.cancelled).toBe(before + 2);
     const rows = (await usageRows(product)).slice(-2);
