@@ -64,7 +64,6 @@ afterEach(async () => {
 const places: Record<string, string> = {
   "while it reads the types": "pg_catalog.pg_type",
   "at its first statement, with the others behind it": "begin",
-  "at a statement that is described first": "set_config",
   "in the lock phase": "for update",
   "in the write phase": "insert into holds",
   "at the commit": "commit",
