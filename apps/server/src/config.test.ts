@@ -103,3 +103,22 @@ test("an unknown name of ours is a warning with the nearest known name", () => {
     "MODELFAUCET_ROLE is not a variable of ModelFaucet; the nearest name is MODELFAUCET_ROLES.",
   ]);
 });
+
+test("a shortened limit of an attempt takes the defaults of the others with it; what was set is held to the rule", () => {
+  const short = loadConfig({ need: "serve" }, { ...production, PROVIDER_TIMEOUT_MS: "2000" }).providers;
+  expect(short.firstByteTimeoutMs).toBe(2000);
+  expect(short.connectTimeoutMs).toBeLessThan(2000);
+  const whole = loadConfig(
+    { need: "serve" },
+    { ...production, PROVIDER_TOTAL_TIMEOUT_MS: "60000" },
+  ).providers;
+  expect([whole.firstByteTimeoutMs, whole.unstreamedTimeoutMs, whole.idleTimeoutMs]).toEqual([
+    60_000, 60_000, 60_000,
+  ]);
+  expect(faultsOf({ PROVIDER_TIMEOUT_MS: "2000", PROVIDER_CONNECT_TIMEOUT_MS: "3000" })).toEqual([
+    "PROVIDER_CONNECT_TIMEOUT_MS",
+  ]);
+  expect(faultsOf({ PROVIDER_TOTAL_TIMEOUT_MS: "60000", PROVIDER_IDLE_TIMEOUT_MS: "70000" })).toEqual([
+    "PROVIDER_IDLE_TIMEOUT_MS",
+  ]);
+});

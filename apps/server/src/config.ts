@@ -1,6 +1,12 @@
 import packageJson from "../package.json" with { type: "json" };
 import { Refused, type Ring } from "./config/kinds.ts";
-import { crossFaults, type Environment, type Fault, unknownNameWarnings } from "./config/rules.ts";
+import {
+  crossFaults,
+  type Environment,
+  type Fault,
+  fitTimeoutDefaults,
+  unknownNameWarnings,
+} from "./config/rules.ts";
 import { type Values, type Variable, type VariableName, variables } from "./config/variables.ts";
 
 export type { Ring } from "./config/kinds.ts";
@@ -40,6 +46,7 @@ export function loadConfig(options: LoadOptions, env: Environment = process.env)
       faults.push({ variable: name, fault: error.message, remedy: variables[name].doc.replace(/\.$/, "") });
     }
   }
+  fitTimeoutDefaults(values as Partial<Values>, env);
   faults.push(...crossFaults(values as Partial<Values>, env, production));
   if (faults.length > 0) throw new ConfigFault(faults);
   return configOf(values as Values, production, unknownNameWarnings(env));

@@ -90,13 +90,14 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
   });
   const gatewayProcesses: ServerProcess[] = [];
   const addGateway = async (env: Record<string, string> = {}): Promise<ServerProcess> => {
-    const [port] = await freePorts(1);
-    const started = await startServer("gateway", `http://127.0.0.1:${port}`, {
-      ...common,
-      PORT_GATEWAY: String(port),
-      ...options.gatewayEnv,
-      ...env,
-    });
+    const started = await onFreePort((port) =>
+      startServer("gateway", `http://127.0.0.1:${port}`, {
+        ...common,
+        PORT_GATEWAY: String(port),
+        ...options.gatewayEnv,
+        ...env,
+      }),
+    );
     gatewayProcesses.push(started);
     return started;
   };
@@ -176,6 +177,18 @@ export async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** A free port may be taken before it is listened on: then another one is tried. */
+async function onFreePort(start: (port: number) => Promise<ServerProcess>): Promise<ServerProcess> {
+  for (let tries = 1; ; tries++) {
+    const [port] = await freePorts(1);
+    try {
+      return await start(port!);
+    } catch (error) {
+      if (tries === 3 || !String(error).includes("EADDRINUSE")) throw error;
+    }
+  }
 }
 
 const startWithinMs = 30_000;

@@ -127,6 +127,9 @@ async function listen(system: System): Promise<HttpServer[]> {
       keepaliveMs: config.gateway.keepaliveMs,
       maxInFlight: config.gateway.maxInFlight,
       isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
+      isOtherToken: async (token, address) =>
+        system.bootstrap.match(token) !== null ||
+        (await system.developerTokens.find(token, address)) !== null,
       onRefused: (code, level) => system.metrics.gatewayRefusals.inc({ code, level }),
     });
     servers.push({ role: "gateway", http, port: config.ports.gateway });

@@ -47,6 +47,25 @@ function partsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? (value as unknown as Ring) : [];
 }
 
+/** Whoever shortens one limit of an attempt need not name the others: their defaults give way, what was set does not. */
+export function fitTimeoutDefaults(values: Partial<Values>, env: Environment): void {
+  const isDefault = (name: keyof Values): boolean => !env[name]?.trim();
+  const total = values.PROVIDER_TOTAL_TIMEOUT_MS;
+  for (const name of [
+    "PROVIDER_TIMEOUT_MS",
+    "PROVIDER_UNSTREAMED_TIMEOUT_MS",
+    "PROVIDER_IDLE_TIMEOUT_MS",
+  ] as const) {
+    const value = values[name];
+    if (total !== undefined && value !== undefined && value > total && isDefault(name)) values[name] = total;
+  }
+  const firstByte = values.PROVIDER_TIMEOUT_MS;
+  const connect = values.PROVIDER_CONNECT_TIMEOUT_MS;
+  if (firstByte === undefined || connect === undefined || connect < firstByte) return;
+  if (isDefault("PROVIDER_CONNECT_TIMEOUT_MS"))
+    values.PROVIDER_CONNECT_TIMEOUT_MS = Math.max(1, firstByte - 1);
+}
+
 function timeoutFaults(values: Partial<Values>): Fault[] {
   const connect = values.PROVIDER_CONNECT_TIMEOUT_MS ?? 0;
   const firstByte = values.PROVIDER_TIMEOUT_MS ?? Number.POSITIVE_INFINITY;

@@ -19,6 +19,8 @@ export type GatewayOptions = {
   keepaliveMs: number;
   maxInFlight: number;
   isOperatorToken: (token: string) => boolean | Promise<boolean>;
+  /** Whether the token is a valid one of another class, which opens nothing here. */
+  isOtherToken: (token: string, address: string) => Promise<boolean>;
   onRefused: (code: string, level: string) => void;
 };
 
@@ -64,7 +66,7 @@ async function complete(
       retryAfterSeconds: 1,
     });
   }
-  const session = await authenticate(request, options.sessions);
+  const session = await authenticate(request, options);
   const rawBody = await readBody(request.raw, reply.raw, {
     limitBytes: options.bodyLimitBytes,
     memory: options.bodyMemory,
@@ -92,16 +94,29 @@ async function complete(
 }
 
 /** The session behind the bearer token. @throws invalid_session, expired_session, forbidden */
-export async function authenticate(request: FastifyRequest, sessions: SessionCache): Promise<SessionContext> {
+async function authenticate(
+  request: FastifyRequest,
+  options: Pick<GatewayOptions, "sessions" | "isOtherToken">,
+): Promise<SessionContext> {
   const token = bearerToken(request);
   if (token === null)
     throw new ApiError("invalid_session", "Send a session token as `Authorization: Bearer mf_sess_…`.");
-  const found = await sessions.find(token, request.ip);
-  if (found.state === "unknown")
+  const found = await options.sessions.find(token, request.ip);
+  if (found.state === "unknown") {
+    if (await options.isOtherToken(token, request.ip)) {
+      throw new ApiError(
+        "forbidden",
+        "Models are called with a session token; open a session for the end user.",
+        {
+          details: { required: "session" },
+        },
+      );
+    }
     throw new ApiError(
       "invalid_session",
       "This session token is unknown or was revoked; open a new session.",
     );
+  }
   if (found.state === "expired")
     throw new ApiError("expired_session", "This session has expired; refresh it or open a new one.");
   const { session } = found;
@@ -113,7 +128,7 @@ export async function authenticate(request: FastifyRequest, sessions: SessionCac
 }
 
 async function planContext(request: FastifyRequest, options: GatewayOptions): Promise<PlanContext> {
-  const session = await authenticate(request, options.sessions);
+  const session = await authenticate(request, options);
   const features = (await options.complete.featuresOf(session.appId)) ?? [];
   return { session, features, prices: options.complete.prices, upstreams: options.complete.upstreams };
 }
