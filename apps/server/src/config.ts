@@ -160,6 +160,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     /** `name:action:count`, comma-separated; never set in production. */
     failpoints: values.MODELFAUCET_FAILPOINT ?? null,
+    /** `name=address`, comma-separated; never set in production. */
+    hostMap: values.MODELFAUCET_HOST_MAP ?? null,
     /** True where another process of ours made this one and it should end with that. */
     endsWithParent: values.MODELFAUCET_PARENT_PID !== undefined,
     clients: {

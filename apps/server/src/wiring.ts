@@ -13,6 +13,7 @@ import { createLog, type Logger } from "./lib/log.ts";
 import { createMetrics, type Metrics } from "./lib/metrics.ts";
 import { formatUsd } from "./lib/money.ts";
 import { createOutbound, type Outbound } from "./lib/outbound.ts";
+import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
 import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
@@ -89,6 +90,7 @@ export async function createSystem(
     maxConnectionsPerOrigin: config.providers.maxConnections,
     isAllowedOrigin: upstreams.allowsOrigin,
     assertNoTransactionOpen,
+    lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
   });
   const books = createBooks({
     database: directDatabase,

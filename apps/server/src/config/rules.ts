@@ -124,6 +124,9 @@ function productionFaults(values: Partial<Values>): Fault[] {
   }
   if (/--inspect/.test(values.NODE_OPTIONS ?? ""))
     refuse("NODE_OPTIONS", "opens an inspector", "remove --inspect");
+  if (values.MODELFAUCET_HOST_MAP !== undefined) {
+    refuse("MODELFAUCET_HOST_MAP", "is test wiring", "remove it: production resolves names by its system");
+  }
   if (values.MODELFAUCET_FAILPOINT !== undefined) {
     refuse("MODELFAUCET_FAILPOINT", "is test wiring", "remove it: failpoints never run in production");
   }

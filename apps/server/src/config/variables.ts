@@ -445,6 +445,11 @@ export const variables = {
     kind: anyText,
     doc: "Set by `npm start` and the tests: this process ends when the one that made it is gone.",
   },
+  MODELFAUCET_HOST_MAP: {
+    for: ["testkit"],
+    kind: anyText,
+    doc: "Test wiring: `name=address`, comma-separated, instead of the system's resolver; refused in production.",
+  },
   MODELFAUCET_FAILPOINT: {
     for: ["testkit"],
     kind: anyText,

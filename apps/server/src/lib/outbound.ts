@@ -1,3 +1,4 @@
+import type { LookupFunction } from "node:net";
 import { Pool } from "undici";
 import { decodeBody } from "./outbound-decoder.ts";
 import { Exchange, type OutboundBody, OutboundError } from "./outbound-exchange.ts";
@@ -42,6 +43,8 @@ export type OutboundOptions = {
   isAllowedOrigin: (origin: string) => boolean;
   /** Throws when a transaction is open: no network call ever waits inside one. */
   assertNoTransactionOpen?: () => void;
+  /** How names are resolved; the system's way unless a test's wiring brings another. */
+  lookup?: LookupFunction | undefined;
 };
 
 export type Outbound = {
@@ -76,6 +79,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
         // One request per socket: closing it is how upstream is told to stop, at once and alone.
         allowH2: false,
         connectTimeout: options.connectTimeoutMs,
+        ...(options.lookup ? { connect: { lookup: options.lookup } } : {}),
         // The exchange keeps its own, exact clocks.
         headersTimeout: 0,
         bodyTimeout: 0,
