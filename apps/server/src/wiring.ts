@@ -133,8 +133,7 @@ export async function createSystem(
     }),
   };
   const gauges = setInterval(() => {
-    metrics.streamsOpen.set(inFlight.size);
-    metrics.settlementsPending.set(books.waiting);
+    metrics.streamsOpen.set(inFlight.streams);
   }, gaugeEveryMs).unref();
   feed.on("prices", () => prices.reload());
   feed.on("provider", () => upstreams.reload());
@@ -248,6 +247,10 @@ function completeContextOf(parts: Parts): CompleteContext {
     },
     onStage: (stage, ms) => metrics.overheadMs.observe({ stage }, ms),
     onSettled: (run, settlement, figures) => countSettled(metrics, run, settlement, figures),
+    onLate: (done) => {
+      metrics.settlementsPending.inc();
+      void done.finally(() => metrics.settlementsPending.dec());
+    },
     onError: (err) => log.error({ err }, "a request could not be settled yet"),
   };
 }

@@ -85,12 +85,17 @@ async function refuseWrongKey(system: System): Promise<string | null> {
       update deployment set key_canary = coalesce(key_canary, ${fresh}) returning key_canary`;
     return row!.key_canary;
   });
-  try {
-    if (system.secretBox.open(sealed, canaryPlace) === canary) return null;
-  } catch {
-    // The sentence below is all that can be said; what does not open is not shown.
-  }
+  if (opensCanary(system, sealed)) return null;
   return "SECRET_ENCRYPTION_KEY does not open this database's secrets: use the key that sealed them";
+}
+
+function opensCanary(system: System, sealed: string | null): boolean {
+  try {
+    return sealed !== null && system.secretBox.open(sealed, canaryPlace) === canary;
+  } catch {
+    // Whoever asks says all that can be said; what does not open is not shown.
+    return false;
+  }
 }
 
 async function listen(system: System): Promise<HttpServer[]> {
@@ -167,8 +172,17 @@ function apiDepsOf(system: System): ApiDeps {
 }
 
 async function readiness(system: System): Promise<Record<string, boolean>> {
-  const database = await system.database.isUp();
-  return { database, schema: database && system.feed.isFresh(), keys: true };
+  if (!(await system.database.isUp())) return { database: false, schema: false, keys: false };
+  return system.database.read({}, async (tx) => {
+    const schema = await schemaState(tx as unknown as postgres.Sql);
+    const [row] = await tx<{ key_canary: string | null }[]>`select key_canary from deployment`;
+    // A copy of the database that is not fresh takes no work, whatever its schema.
+    return {
+      database: true,
+      schema: schema.state === "ok" && system.feed.isFresh(),
+      keys: opensCanary(system, row?.key_canary ?? null),
+    };
+  });
 }
 
 /** Serves until told to end: not ready at once, what runs finishes within the grace, what is left ends as our failure. */

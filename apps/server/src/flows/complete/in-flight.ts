@@ -7,6 +7,7 @@ export type StopReason = "client_left" | "lease_lost" | "shutdown";
 export type Running = {
   readonly requestId: string;
   readonly appId: string;
+  readonly isStream: boolean;
   progress(): { attempt: number; sent: boolean; output_tokens: number; cost_usd: string };
   stop(reason: StopReason): void;
 };
@@ -17,6 +18,8 @@ export type InFlight = {
   sent(requestId: string): void;
   remove(requestId: string): void;
   readonly size: number;
+  /** Those of them that are streamed. */
+  readonly streams: number;
   stopAll(reason: StopReason): void;
   /** Resolves when nothing runs any more, or after `ms`. */
   idle(ms: number): Promise<boolean>;
@@ -79,6 +82,11 @@ export function createInFlight(options: {
     },
     get size() {
       return running.size;
+    },
+    get streams() {
+      let count = 0;
+      for (const request of running.values()) if (request.isStream) count++;
+      return count;
     },
     stopAll: (reason) => {
       for (const request of running.values()) request.stop(reason);

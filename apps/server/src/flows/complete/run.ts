@@ -52,6 +52,10 @@ export class Run {
     return this.facts.appId;
   }
 
+  get isStream(): boolean {
+    return this.asked.stream;
+  }
+
   /** Every choice that was asked for has its finish reason: what follows is bookkeeping. */
   get isAnswered(): boolean {
     return this.tap.isFinished && this.tap.finishedChoices >= this.asked.choices;

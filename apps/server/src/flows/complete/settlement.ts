@@ -13,6 +13,8 @@ export type SettleContext = {
   counter: TokenCounter;
   settleWaitMs: number;
   onSettled: (run: Run, settlement: Settlement, figures: SettledFigures) => void;
+  /** The answer leaves before its commit was seen; `done` ends when it has been, or has failed. */
+  onLate: (done: Promise<unknown>) => void;
   onError: (error: unknown) => void;
 };
 
@@ -140,6 +142,7 @@ async function close(
     return figures;
   });
   const figures = await withinMs(finished, context.settleWaitMs, context.onError);
+  if (figures === null) context.onLate(finished.catch(() => {}));
   await failpoint("after_settle");
   const stopped = ending.stopped === "balance" ? "balance" : null;
   run.ending = { outcome: ending.outcome, chargeUsd: (figures ?? preview).chargeUsd };
