@@ -8,6 +8,8 @@ const litellm = "mN8bV7cX6zL5kJ4hG3fD2sA1qW";
 
 const production: Environment = {
   NODE_ENV: "production",
+  HOSTED_ENVIRONMENT: "pilot",
+  HOSTED_SECRET_MANAGER: "vault",
   DATABASE_URL: "postgresql://faucet:Xy7pQw2LkV@db.internal:5432/faucet?sslmode=require",
   SECRET_ENCRYPTION_KEY: key,
   ADMIN_TOKEN: admin,

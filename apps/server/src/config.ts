@@ -81,6 +81,11 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     nodeEnv: values.NODE_ENV,
     production,
     warnings,
+    hosted: {
+      /** The name that is stamped into the database. */
+      environment: values.HOSTED_ENVIRONMENT ?? "local",
+      secretManager: values.HOSTED_SECRET_MANAGER ?? null,
+    },
     dataDir: values.MODELFAUCET_DATA_DIR,
     roles: values.MODELFAUCET_ROLES as readonly Role[],
     bindAddress: values.BIND_ADDRESS,
@@ -88,6 +93,7 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       api: values.PORT_API,
       gateway: values.PORT_GATEWAY,
       worker: values.PORT_WORKER,
+      dashboard: values.PORT_DASHBOARD,
       crmDemo: values.PORT_CRM_DEMO,
       simulatedProvider: values.PORT_SIMULATED_PROVIDER,
     },
@@ -104,6 +110,16 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
       idleTransactionTimeoutMs: values.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS,
       groupCommitMaxBatch: values.GROUP_COMMIT_MAX_BATCH,
+    },
+    /** `null`: each instance keeps its rate limits in memory. */
+    redisUrl: values.REDIS_URL ?? null,
+    /** Per credential, else per address; `maxRequests` 0 is off. */
+    rateLimits: {
+      api: { maxRequests: values.API_RATE_LIMIT_MAX_REQUESTS, windowMs: values.API_RATE_LIMIT_WINDOW_MS },
+      gateway: {
+        maxRequests: values.GATEWAY_RATE_LIMIT_MAX_REQUESTS,
+        windowMs: values.GATEWAY_RATE_LIMIT_WINDOW_MS,
+      },
     },
     /** Absent only where no server runs. */
     secretEncryptionKey: (values.SECRET_ENCRYPTION_KEY ?? null) as Ring | null,
@@ -156,6 +172,20 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     holdTtlSeconds: values.HOLD_TTL_SECONDS,
     /** A decimal string; `0` refuses test credit. */
     testCreditMaxUsd: values.TEST_CREDIT_MAX_USD,
+    priceBookMaxAgeDays: values.PRICE_BOOK_MAX_AGE_DAYS,
+    /** 0 keeps everything. */
+    retention: {
+      sessionsDays: values.RETENTION_SESSIONS_DAYS,
+      idempotencyHours: values.RETENTION_IDEMPOTENCY_HOURS,
+      usageMonths: values.RETENTION_USAGE_MONTHS,
+    },
+    /** Both or neither. The secret as written, with `whsec_`. */
+    alertWebhook:
+      values.ALERT_WEBHOOK_URL && values.ALERT_WEBHOOK_SECRET
+        ? { url: values.ALERT_WEBHOOK_URL, secret: values.ALERT_WEBHOOK_SECRET }
+        : null,
+    /** `null`: no tracing. */
+    tracing: tracingOf(values),
     metrics: { token: values.METRICS_TOKEN ?? null, allowedCidrs: values.METRICS_ALLOWED_CIDRS },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     /** `name:action:count`, comma-separated; never set in production. */
@@ -168,6 +198,37 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       apiBaseUrl: values.MODELFAUCET_API_BASE_URL ?? null,
       gatewayBaseUrl: values.MODELFAUCET_GATEWAY_BASE_URL ?? null,
     },
+    /** What the operator's checks are told. */
+    checks: {
+      requireProvider: values.REQUIRE_HOSTED_PROVIDER,
+      requireStripe: values.REQUIRE_HOSTED_STRIPE,
+      composeAllowsMissingDocker: values.COMPOSE_VERIFY_ALLOW_MISSING_DOCKER,
+      allowPrivateSmoke: values.ALLOW_PRIVATE_HOSTED_SMOKE,
+    },
+    smoke: {
+      ports: {
+        api: values.SMOKE_API_PORT,
+        gateway: values.SMOKE_GATEWAY_PORT,
+        provider: values.SMOKE_PROVIDER_PORT,
+      },
+      providerMode: values.SMOKE_PROVIDER_MODE,
+      allowPrivateProvider: values.SMOKE_ALLOW_PRIVATE_PROVIDER,
+    },
+  };
+}
+
+function tracingOf(values: Values) {
+  const endpoint = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined || values.OTEL_SDK_DISABLED) return null;
+  return {
+    endpoint,
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+    protocol: values.OTEL_EXPORTER_OTLP_PROTOCOL,
+    /** `null`: `modelfaucet-<role>`. */
+    serviceName: values.OTEL_SERVICE_NAME ?? null,
+    resourceAttributes: values.OTEL_RESOURCE_ATTRIBUTES ?? {},
+    sampler: values.OTEL_TRACES_SAMPLER,
+    samplerRatio: values.OTEL_TRACES_SAMPLER_ARG,
   };
 }
 

@@ -51,6 +51,63 @@ export function listOf<T>(item: Kind<T>): Kind<readonly T[]> {
   };
 }
 
+/** Nothing, or at least so much. */
+export function zeroOr(least: number, most: number): Kind<number> {
+  return {
+    name: `0 or integer ${least}..${most}`,
+    parse: (text, production) => (text === "0" ? 0 : integer(least, most).parse(text, production)),
+  };
+}
+
+export const flag: Kind<boolean> = {
+  name: "0 \\| 1",
+  parse(text) {
+    if (text !== "0" && text !== "1") throw new Refused("must be 0 or 1");
+    return text === "1";
+  },
+};
+
+/** As OpenTelemetry writes its switches. */
+export const trueOrFalse: Kind<boolean> = {
+  name: "true \\| false",
+  parse(text) {
+    if (!/^(true|false)$/i.test(text)) throw new Refused("must be true or false");
+    return text.toLowerCase() === "true";
+  },
+};
+
+export const ratio: Kind<number> = {
+  name: "number 0..1",
+  parse(text) {
+    if (!/^(0(\.\d{1,9})?|1(\.0{1,9})?)$/.test(text)) throw new Refused("must be a number from 0 to 1");
+    return Number.parseFloat(text);
+  },
+};
+
+/** A name that is stamped into databases and shown in consoles. */
+export const deploymentName: Kind<string> = {
+  name: "name",
+  parse(text) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {
+      throw new Refused("must be a name of at most 63 letters, digits, dots, dashes and underscores");
+    }
+    return text;
+  },
+};
+
+/** `name=value` pairs as OpenTelemetry writes them; values percent-encoded. */
+export const headerList: Kind<Readonly<Record<string, string>>> = {
+  name: "comma-separated list of name=value",
+  parse(text) {
+    const pairs = text.split(",").map((pair) => {
+      const [, name, value] = /^\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*=([^=]*=*)$/.exec(pair) ?? [];
+      if (name === undefined || value === undefined) throw new Refused("must be name=value, comma-separated");
+      return [name, decoded(value.trim(), "must have percent-encoded values")] as const;
+    });
+    return Object.fromEntries(pairs);
+  },
+};
+
 export const amountUsd: Kind<string> = {
   name: "USD, at most 2 decimals",
   parse(text) {
@@ -142,21 +199,70 @@ export const databaseUrl: Kind<string> = {
   },
 };
 
+export const redisUrl: Kind<string> = {
+  name: "Redis URL",
+  parse(text) {
+    const url = URL.parse(text);
+    if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === "") {
+      throw new Refused("must be a URL of the form rediss://user:password@host:6379/0");
+    }
+    return text;
+  },
+};
+
+/** Where a webhook goes: https and public in production. It may carry a token in its path or query. */
+export const webhookUrl: Kind<string> = {
+  name: "https URL",
+  parse(text, production) {
+    const url = parsedUrl(text);
+    if (production) refuseUnlessPublic(url);
+    return text;
+  },
+};
+
+/** A secret of the Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes. */
+export const webhookSecret: Kind<string> = {
+  name: "whsec_ and base64 of 24 to 64 bytes",
+  parse(text) {
+    const [, encoded = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? [];
+    const { length } = Buffer.from(encoded, "base64");
+    if (length < 24 || length > 64)
+      throw new Refused("must be whsec_ and the base64 of 24 to 64 random bytes");
+    judged(encoded, 32);
+    return text;
+  },
+};
+
 /** A secret of ours, or `ring:first,second` while it is turned over; each part judged alone. */
 export function ring(leastCharacters: number): Kind<Ring> {
   return {
     name: `secret or ring, each at least ${leastCharacters} characters`,
-    parse(text) {
-      if (!text.startsWith("ring:")) return [judged(text, leastCharacters)];
-      const parts = text.slice("ring:".length).split(",").map(decoded);
-      const [first, second] = parts;
-      if (parts.length !== 2 || !first || !second)
-        throw new Refused("must hold exactly two values after ring:");
-      if (first === second) throw new Refused("must hold two different values after ring:");
-      return [judged(first, leastCharacters), judged(second, leastCharacters)];
-    },
+    parse: (text) => ringOf(text, (part) => judged(part, leastCharacters)),
   };
 }
+
+/** Length and entropy are Stripe's affair; the kind of key is not. */
+export const stripeKey: Kind<string> = {
+  name: "sk_… or rk_…",
+  parse(text) {
+    if (!/^[sr]k_(live|test)_[A-Za-z0-9_]{8,}$/.test(text)) {
+      throw new Refused("must be a secret or restricted key of Stripe, sk_ or rk_, live or test");
+    }
+    refusePlaceholder(text.slice("sk_live_".length));
+    return text;
+  },
+};
+
+export const stripeWebhookSecret: Kind<Ring> = {
+  name: "whsec_…, or a ring of two",
+  parse: (text) =>
+    ringOf(text, (part) => {
+      if (!/^whsec_[A-Za-z0-9_]{8,}$/.test(part))
+        throw new Refused("must be a webhook secret of Stripe, whsec_");
+      refusePlaceholder(part.slice("whsec_".length));
+      return part;
+    }),
+};
 
 /** A key that somebody else issued: no white space, no quotes, no unexpanded reference. */
 export const foreignKey: Kind<string> = {
@@ -172,11 +278,23 @@ export const secretText: Kind<string> = {
   parse: (text) => judged(text, 24),
 };
 
-function decoded(part: string): string {
+function ringOf(text: string, judge: (part: string) => string): Ring {
+  if (!text.startsWith("ring:")) return [judge(text)];
+  const parts = text
+    .slice("ring:".length)
+    .split(",")
+    .map((part) => decoded(part, "must be percent-encoded after ring:"));
+  const [first, second] = parts;
+  if (parts.length !== 2 || !first || !second) throw new Refused("must hold exactly two values after ring:");
+  if (first === second) throw new Refused("must hold two different values after ring:");
+  return [judge(first), judge(second)];
+}
+
+function decoded(part: string, otherwise: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new Refused("must be percent-encoded after ring:");
+    throw new Refused(otherwise);
   }
 }
 
@@ -186,10 +304,14 @@ const placeholderWords =
 function judged(secret: string, leastCharacters: number): string {
   refuseUnexpanded(secret);
   if (secret.length < leastCharacters) throw new Refused(`must have at least ${leastCharacters} characters`);
-  if (placeholderWords.test(secret)) throw new Refused("must be random, not a placeholder");
+  refusePlaceholder(secret);
   // A repeated pattern is long and guessable: a fair share of the characters must be distinct.
   if (new Set(secret).size < 10 || /^(.{1,8})\1+.{0,8}$/.test(secret)) throw new Refused("must be random");
   return secret;
+}
+
+function refusePlaceholder(secret: string): void {
+  if (placeholderWords.test(secret)) throw new Refused("must be random, not a placeholder");
 }
 
 function refuseUnexpanded(secret: string): void {

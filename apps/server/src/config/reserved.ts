@@ -1,19 +1,8 @@
 /**
- * Names of our own prefixes that are known though nothing here parses them: variables of later packages, of the browser
- * build and of the compose file. They raise no warning.
+ * Names of our own prefixes that are known though nothing here parses them: variables of later versions. They raise no
+ * warning.
  */
-export const reservedNames: readonly string[] = [
-  "HOSTED_ENVIRONMENT",
-  "HOSTED_SECRET_MANAGER",
-  "HOSTED_API_PORT",
-  "HOSTED_GATEWAY_PORT",
-  "HOSTED_DASHBOARD_PORT",
-  "MODELFAUCET_VERSION",
-  "VITE_MODELFAUCET_API_BASE_URL",
-  "VITE_MODELFAUCET_GATEWAY_BASE_URL",
-  "VITE_MODELFAUCET_PUBLIC_APP_ID",
-  "VITE_MODELFAUCET_BRIDGE_URL",
-];
+export const reservedNames: readonly string[] = ["VITE_MODELFAUCET_BRIDGE_URL"];
 
 /** Our own prefixes: a name that begins with one of them and is not known is probably a typing error. */
 export const ownPrefixes: readonly string[] = ["HOSTED_", "MODELFAUCET_", "VITE_MODELFAUCET_"];

@@ -12,6 +12,8 @@ export function crossFaults(values: Partial<Values>, env: Environment, productio
     ...reusedSecrets(values),
     ...timeoutFaults(values),
     ...browserFaults(env, values),
+    ...pairFaults(values),
+    ...contentCaptureFaults(env),
     ...(production ? productionFaults(values) : []),
   ];
 }
@@ -112,6 +114,27 @@ function browserFaults(env: Environment, values: Partial<Values>): Fault[] {
       variable: name,
       fault: "would put a secret into a page that everybody can read",
       remedy: "remove it; browsers get public addresses only",
+    }));
+}
+
+/** Half of a pair does nothing, and looks as if it did. */
+function pairFaults(values: Partial<Values>): Fault[] {
+  const pairs = [["ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET"]] as const;
+  return pairs.flatMap(([first, second]) => {
+    if ((values[first] === undefined) === (values[second] === undefined)) return [];
+    const [missing, given] = values[first] === undefined ? [first, second] : [second, first];
+    return [{ variable: missing, fault: `is missing beside ${given}`, remedy: "set both or neither" }];
+  });
+}
+
+/** Instrumentation that writes prompts and answers into traces: no deployment may switch it on. */
+function contentCaptureFaults(env: Environment): Fault[] {
+  return Object.entries(env)
+    .filter(([name, value]) => /^OTEL_.*CAPTURE.*(CONTENT|MESSAGE|BODY|HEADER)/.test(name) && value?.trim())
+    .map(([name]) => ({
+      variable: name,
+      fault: "would put prompts, answers or headers into traces",
+      remedy: "remove it; traces never carry content",
     }));
 }
 

@@ -5,21 +5,41 @@ import {
   anyText,
   cidr,
   databaseUrl,
+  deploymentName,
+  flag,
   foreignKey,
+  headerList,
   hostName,
   integer,
   type Kind,
   listOf,
   publicUrl,
+  ratio,
+  redisUrl,
   ring,
   secretText,
+  stripeKey,
+  stripeWebhookSecret,
+  trueOrFalse,
   upstreamUrl,
+  webhookSecret,
+  webhookUrl,
   webOrigin,
   word,
+  zeroOr,
 } from "./kinds.ts";
 
-/** Who reads a variable: gateway, api, worker, commands, `npm start` (platform), the browser build, the testkit. */
-export type Reader = "gateway" | "api" | "worker" | "commands" | "platform" | "browser" | "testkit";
+/** Who reads a variable: gateway, api, worker, commands, `npm start` (platform), the
+ * compose file, browser builds, the testkit. */
+export type Reader =
+  | "gateway"
+  | "api"
+  | "worker"
+  | "commands"
+  | "platform"
+  | "compose"
+  | "browser"
+  | "testkit";
 
 export type Variable<T = unknown> = {
   readonly for: readonly Reader[];
@@ -50,6 +70,18 @@ export const variables = {
     kind: word("development", "test", "production"),
     default: "development",
     doc: "`production` applies the rules of a hosted deployment and refuses every test wiring.",
+  },
+  HOSTED_ENVIRONMENT: {
+    for: all,
+    kind: deploymentName,
+    required: "production",
+    doc: "Name of the deployment; `migrate` stamps it into the database, and every later command and server refuses the database of another.",
+  },
+  HOSTED_SECRET_MANAGER: {
+    for: all,
+    kind: deploymentName,
+    required: "production",
+    doc: "Name of the manager that supplies the secrets.",
   },
   HOSTED_INTERNAL_HOSTS: {
     for: ["gateway", "api"],
@@ -83,6 +115,12 @@ export const variables = {
     kind: port,
     default: "3003",
     doc: "Port of the worker; it answers `/health`, `/ready` and `/metrics` only.",
+  },
+  PORT_DASHBOARD: {
+    for: ["platform"],
+    kind: port,
+    default: "5173",
+    doc: "Port of the console.",
   },
   PORT_CRM_DEMO: { for: ["platform"], kind: port, default: "5174", doc: "Port of the CRM demo page." },
   PORT_SIMULATED_PROVIDER: {
@@ -156,6 +194,12 @@ export const variables = {
     kind: integer(1, 1024),
     default: "256",
     doc: "Requests that share one commit of the books; 1 switches grouping off.",
+  },
+  REDIS_URL: {
+    for: ["gateway", "api"],
+    kind: redisUrl,
+    secret: true,
+    doc: "Redis or Valkey, where several instances share their rate limits; else each keeps them in memory.",
   },
   SECRET_ENCRYPTION_KEY: {
     for: all,
@@ -244,6 +288,30 @@ export const variables = {
     required: "production",
     doc: "Served publicly for questions about incidents.",
   },
+  API_RATE_LIMIT_MAX_REQUESTS: {
+    for: ["api"],
+    kind: integer(0, 1_000_000_000),
+    default: "1200",
+    doc: "Requests to the API per window and credential, else per address; 0 switches the limit off.",
+  },
+  API_RATE_LIMIT_WINDOW_MS: {
+    for: ["api"],
+    kind: integer(100, 86_400_000),
+    default: "60000",
+    doc: "The window of that limit.",
+  },
+  GATEWAY_RATE_LIMIT_MAX_REQUESTS: {
+    for: ["gateway"],
+    kind: integer(0, 1_000_000_000),
+    default: "1200",
+    doc: "Requests to the gateway per window and credential, else per address; 0 switches the limit off.",
+  },
+  GATEWAY_RATE_LIMIT_WINDOW_MS: {
+    for: ["gateway"],
+    kind: integer(100, 86_400_000),
+    default: "60000",
+    doc: "The window of that limit.",
+  },
   SESSION_TOKEN_TTL_SECONDS: {
     for: ["api"],
     kind: integer(60, 86_400),
@@ -286,6 +354,18 @@ export const variables = {
     kind: foreignKey,
     secret: true,
     doc: "The operator's own key for the provider `openrouter`.",
+  },
+  ANTHROPIC_API_KEY: {
+    for: ["commands"],
+    kind: foreignKey,
+    secret: true,
+    doc: "Judged by the verifier; the provider `anthropic` comes with a later version.",
+  },
+  GEMINI_API_KEY: {
+    for: ["commands"],
+    kind: foreignKey,
+    secret: true,
+    doc: "Judged by the verifier; the provider `gemini` comes with a later version.",
   },
   PROVIDER_CONNECT_TIMEOUT_MS: {
     for: ["gateway"],
@@ -396,6 +476,47 @@ export const variables = {
     productionDefault: "0",
     doc: "Most test balance that one credit may give; 0 refuses it.",
   },
+  STRIPE_SECRET_KEY: {
+    for: ["commands"],
+    kind: stripeKey,
+    secret: true,
+    doc: "Judged by the verifier; payments come with a later version.",
+  },
+  STRIPE_WEBHOOK_SECRET: {
+    for: ["commands"],
+    kind: stripeWebhookSecret,
+    secret: true,
+    doc: "Judged by the verifier; payments come with a later version.",
+  },
+  STRIPE_API_BASE_URL: {
+    for: ["commands"],
+    kind: upstreamUrl,
+    doc: "Address of a stand-in for Stripe; refused in production.",
+  },
+  PRICE_BOOK_MAX_AGE_DAYS: {
+    for: ["worker"],
+    kind: integer(1, 3650),
+    default: "45",
+    doc: "An older newest price version raises an alert; calls go on.",
+  },
+  RETENTION_SESSIONS_DAYS: {
+    for: ["worker", "commands"],
+    kind: integer(0, 3650),
+    default: "30",
+    doc: "Sessions are kept so long after their end; 0 keeps them.",
+  },
+  RETENTION_IDEMPOTENCY_HOURS: {
+    for: ["worker", "commands"],
+    kind: zeroOr(24, 8760),
+    default: "48",
+    doc: "Idempotency keys are kept so long, at least 24; 0 keeps them. The sealed answer of a model always goes after 24 hours.",
+  },
+  RETENTION_USAGE_MONTHS: {
+    for: ["worker", "commands"],
+    kind: zeroOr(13, 1200),
+    default: "0",
+    doc: "Usage is kept so long, at least 13; 0 keeps it.",
+  },
   METRICS_TOKEN: {
     for: servers,
     kind: secretText,
@@ -407,6 +528,70 @@ export const variables = {
     kind: listOf(cidr),
     default: "127.0.0.0/8,::1/128",
     doc: "Peers that may read `/metrics` without a token, unless their request was forwarded.",
+  },
+  ALERT_WEBHOOK_URL: {
+    for: ["worker"],
+    kind: webhookUrl,
+    secret: true,
+    doc: "Every alert that opens or closes is sent there as a Standard Webhook; goes together with its secret.",
+  },
+  ALERT_WEBHOOK_SECRET: {
+    for: ["worker"],
+    kind: webhookSecret,
+    secret: true,
+    doc: "Signs what is sent to `ALERT_WEBHOOK_URL`.",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    for: servers,
+    kind: upstreamUrl,
+    doc: "Collector of traces; without it no tracing code is loaded.",
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    for: servers,
+    kind: headerList,
+    secret: true,
+    doc: "Headers for the collector, `name=value`, comma-separated, values percent-encoded.",
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: {
+    for: servers,
+    kind: word("http/protobuf"),
+    default: "http/protobuf",
+    doc: "How traces travel.",
+  },
+  OTEL_SERVICE_NAME: {
+    for: servers,
+    kind: anyText,
+    doc: "Name of the service in traces; else `modelfaucet-<role>`.",
+  },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    for: servers,
+    kind: headerList,
+    doc: "Attributes of every trace, `name=value`, comma-separated, values percent-encoded.",
+  },
+  OTEL_TRACES_SAMPLER: {
+    for: servers,
+    kind: word(
+      "always_on",
+      "always_off",
+      "traceidratio",
+      "parentbased_always_on",
+      "parentbased_always_off",
+      "parentbased_traceidratio",
+    ),
+    default: "parentbased_traceidratio",
+    doc: "Which requests are traced.",
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    for: servers,
+    kind: ratio,
+    default: "0.05",
+    doc: "The share that a ratio sampler takes.",
+  },
+  OTEL_SDK_DISABLED: {
+    for: servers,
+    kind: trueOrFalse,
+    default: "false",
+    doc: "`true` switches tracing off whatever else is set.",
   },
   LOG_LEVEL: {
     for: servers,
@@ -430,6 +615,65 @@ export const variables = {
     kind: anyText,
     doc: "Node's own options; an inspector is refused in production.",
   },
+  LITELLM_LOG: {
+    for: servers,
+    kind: anyText,
+    doc: "LiteLLM's own log level; `DEBUG` is refused in production, because it writes keys and headers.",
+  },
+  REQUIRE_HOSTED_PROVIDER: {
+    for: ["commands"],
+    kind: flag,
+    default: "0",
+    doc: "1: the verifier wants a provider key.",
+  },
+  REQUIRE_HOSTED_STRIPE: {
+    for: ["commands"],
+    kind: flag,
+    default: "0",
+    doc: "1: the verifier wants both secrets of Stripe.",
+  },
+  COMPOSE_VERIFY_ALLOW_MISSING_DOCKER: {
+    for: ["commands"],
+    kind: flag,
+    default: "1",
+    doc: "1: `compose:verify` is content with its static rules where the files cannot be rendered.",
+  },
+  ALLOW_PRIVATE_HOSTED_SMOKE: {
+    for: ["commands"],
+    kind: flag,
+    default: "0",
+    doc: "1: `hosted:smoke-readiness` takes private targets.",
+  },
+  SMOKE_API_PORT: {
+    for: ["commands"],
+    kind: port,
+    default: "3101",
+    doc: "Port of the API that a smoke test starts.",
+  },
+  SMOKE_GATEWAY_PORT: {
+    for: ["commands"],
+    kind: port,
+    default: "3102",
+    doc: "Port of the gateway that a smoke test starts.",
+  },
+  SMOKE_PROVIDER_PORT: {
+    for: ["commands"],
+    kind: port,
+    default: "4100",
+    doc: "Port of the simulated provider that a smoke test starts.",
+  },
+  SMOKE_PROVIDER_MODE: {
+    for: ["commands"],
+    kind: word("simulated", "external"),
+    default: "simulated",
+    doc: "Whether a smoke test calls the simulated provider or the configured real ones.",
+  },
+  SMOKE_ALLOW_PRIVATE_PROVIDER: {
+    for: ["commands"],
+    kind: flag,
+    default: "0",
+    doc: "1: a smoke test of real providers takes a private `LITELLM_BASE_URL`.",
+  },
   MODELFAUCET_API_BASE_URL: {
     for: ["commands"],
     kind: upstreamUrl,
@@ -439,6 +683,49 @@ export const variables = {
     for: ["commands"],
     kind: upstreamUrl,
     doc: "The gateway that a command talks to.",
+  },
+  HOSTED_API_PORT: {
+    for: ["compose"],
+    kind: port,
+    default: "3001",
+    doc: "Published port of the API.",
+  },
+  HOSTED_GATEWAY_PORT: {
+    for: ["compose"],
+    kind: port,
+    default: "3002",
+    doc: "Published port of the gateway.",
+  },
+  HOSTED_DASHBOARD_PORT: {
+    for: ["compose"],
+    kind: port,
+    default: "5173",
+    doc: "Published port of the console.",
+  },
+  MODELFAUCET_VERSION: {
+    for: ["compose"],
+    kind: anyText,
+    doc: "Tag of the images; else the release that the file came with.",
+  },
+  VITE_MODELFAUCET_API_BASE_URL: {
+    for: ["browser"],
+    kind: upstreamUrl,
+    doc: "The API that pages call; the only variable that the console is built with.",
+  },
+  VITE_MODELFAUCET_GATEWAY_BASE_URL: {
+    for: ["browser"],
+    kind: upstreamUrl,
+    doc: "The gateway that the CRM demo calls.",
+  },
+  VITE_MODELFAUCET_PUBLIC_APP_ID: {
+    for: ["browser"],
+    kind: anyText,
+    doc: "The app that the CRM demo signs its users into.",
+  },
+  WEBSITE_BASE: {
+    for: ["browser"],
+    kind: anyText,
+    doc: "Path under which the documentation site lies.",
   },
   MODELFAUCET_PARENT_PID: {
     for: ["platform"],
