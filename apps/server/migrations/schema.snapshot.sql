@@ -5,6 +5,7 @@
 -- 0004_books 35d4a46e79c77561
 -- 0005_identity f30fa9cb40caf414
 -- 0006_reading 1ecd7916a07268b8
+-- 0007_limits db1ba0a357dd1e5b
 
 create table accounts (
   app_id uuid not null,
@@ -24,6 +25,7 @@ create table accounts (
   debt_usd numeric(20,8) not null default 0,
   wallet_seq bigint not null default 0,
   created_at timestamp with time zone not null default mf_now(),
+  stopped_at timestamp with time zone,
   constraint accounts_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
   constraint accounts_app_id_kind_owner_id_scope_id_set_by_fund_window_w_key UNIQUE (app_id, kind, owner_id, scope_id, set_by, fund, "window", window_start),
   constraint accounts_check CHECK (((balance_usd - held_usd) >= (- debt_usd))),
@@ -84,6 +86,8 @@ create table apps (
   version integer not null default 1,
   created_at timestamp with time zone not null default mf_now(),
   updated_at timestamp with time zone not null default mf_now(),
+  rate_limits jsonb not null default '{}'::jsonb,
+  wallet_limits jsonb not null default '{}'::jsonb,
   constraint apps_default_developer_share_bps_check CHECK (((default_developer_share_bps >= 0) AND (default_developer_share_bps <= 10000))),
   constraint apps_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
   constraint apps_id_developer_id_key UNIQUE (id, developer_id),
@@ -119,6 +123,22 @@ create table audit_logs (
   constraint audit_logs_action_check CHECK ((action <> ''::text)),
   constraint audit_logs_actor_scope_check CHECK ((actor_scope = ANY (ARRAY['developer'::text, 'end_user'::text, 'admin'::text, 'stripe'::text, 'system'::text, 'bootstrap'::text]))),
   constraint audit_logs_pkey PRIMARY KEY (id)
+); -- row security forced
+
+create table budgets (
+  level text not null,
+  owner_id uuid not null,
+  "window" text not null,
+  window_start timestamp with time zone not null,
+  developer_id uuid,
+  limit_usd numeric(20,8) not null,
+  leased_usd numeric(20,8) not null default 0,
+  constraint budgets_check CHECK (((leased_usd >= (0)::numeric) AND (leased_usd <= limit_usd))),
+  constraint budgets_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint budgets_level_check CHECK ((level = ANY (ARRAY['developer'::text, 'platform'::text]))),
+  constraint budgets_limit_usd_check CHECK ((limit_usd >= (0)::numeric)),
+  constraint budgets_pkey PRIMARY KEY (level, owner_id, "window", window_start),
+  constraint budgets_window_check CHECK (("window" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'total'::text])))
 ); -- row security forced
 
 create table change_head (
@@ -212,6 +232,13 @@ create table feature_versions (
   constraint feature_versions_pkey PRIMARY KEY (app_id, feature_id, version)
 ); -- row security forced
 
+create table granted_tables (
+  name text not null,
+  rights text not null,
+  constraint granted_tables_pkey PRIMARY KEY (name),
+  constraint granted_tables_rights_check CHECK ((rights = ANY (ARRAY['append_only'::text, 'changing'::text, 'readable'::text])))
+); -- row security none
+
 create table holds (
   app_id uuid not null,
   id uuid not null,
@@ -247,6 +274,19 @@ create table holds (
   constraint holds_route_mode_check CHECK ((route_mode = 'platform'::text))
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=1000); -- row security forced
 
+create table idempotency_answers (
+  app_id uuid not null,
+  caller text not null,
+  route text not null,
+  key text not null,
+  request_id uuid not null,
+  sealed_answer text not null,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint idempotency_answers_app_id_caller_route_key_fkey FOREIGN KEY (app_id, caller, route, key) REFERENCES idempotency_keys(app_id, caller, route, key) ON DELETE CASCADE,
+  constraint idempotency_answers_pkey PRIMARY KEY (app_id, caller, route, key),
+  constraint idempotency_answers_sealed_answer_check CHECK ((sealed_answer ~~ 'mfenc:%'::text))
+); -- row security forced
+
 create table idempotency_keys (
   app_id uuid not null,
   caller text not null,
@@ -270,8 +310,40 @@ create table instances (
   version_seen bigint not null,
   started_at timestamp with time zone not null default mf_now(),
   heartbeat_at timestamp with time zone not null default mf_now(),
-  constraint instances_pkey PRIMARY KEY (id)
+  rate_store text not null default 'memory'::text,
+  constraint instances_pkey PRIMARY KEY (id),
+  constraint instances_rate_store_check CHECK ((rate_store = ANY (ARRAY['memory'::text, 'shared'::text, 'away'::text])))
 ); -- row security none
+
+create table limits (
+  app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  developer_id uuid,
+  home_app_id uuid default NULLIF(app_id, '00000000-0000-0000-0000-000000000000'::uuid),
+  level text not null,
+  target_id uuid not null,
+  set_by text not null,
+  measure text not null,
+  "window" text not null,
+  limit_usd numeric(20,8),
+  limit_count bigint,
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint limits_check CHECK (((measure = 'usd'::text) = (limit_usd IS NOT NULL))),
+  constraint limits_check1 CHECK (((measure = 'usd'::text) = (limit_count IS NULL))),
+  constraint limits_check2 CHECK ((((measure = 'usd'::text) AND ("window" <> 'minute'::text)) OR ((measure = ANY (ARRAY['requests'::text, 'tokens'::text])) AND ("window" = 'minute'::text)) OR ((measure = 'concurrency'::text) AND ("window" = 'total'::text)))),
+  constraint limits_check3 CHECK (((level = ANY (ARRAY['platform'::text, 'developer'::text])) = (home_app_id IS NULL))),
+  constraint limits_check4 CHECK (((level <> 'platform'::text) OR (developer_id IS NULL))),
+  constraint limits_check5 CHECK (((level = 'platform'::text) OR (developer_id IS NOT NULL))),
+  constraint limits_check6 CHECK (((set_by <> 'user'::text) OR ((level = 'end_user'::text) AND (measure = 'usd'::text)))),
+  constraint limits_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint limits_home_app_id_developer_id_fkey FOREIGN KEY (home_app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint limits_level_check CHECK ((level = ANY (ARRAY['platform'::text, 'developer'::text, 'app'::text, 'feature'::text, 'end_user'::text, 'session'::text]))),
+  constraint limits_limit_count_check CHECK ((limit_count >= 0)),
+  constraint limits_limit_usd_check CHECK ((limit_usd >= (0)::numeric)),
+  constraint limits_measure_check CHECK ((measure = ANY (ARRAY['usd'::text, 'requests'::text, 'tokens'::text, 'concurrency'::text]))),
+  constraint limits_pkey PRIMARY KEY (app_id, level, target_id, set_by, measure, "window"),
+  constraint limits_set_by_check CHECK ((set_by = ANY (ARRAY['user'::text, 'developer'::text, 'operator'::text]))),
+  constraint limits_window_check CHECK (("window" = ANY (ARRAY['minute'::text, 'day'::text, 'week'::text, 'month'::text, 'total'::text])))
+); -- row security forced
 
 create table model_prices (
   version integer not null,
@@ -453,6 +525,7 @@ create table usage_events (
   created_at timestamp with time zone not null default mf_now(),
   epoch integer not null,
   xid8 xid8 not null default pg_current_xact_id(),
+  leg_accounts uuid[] not null default '{}'::uuid[],
   constraint usage_events_absorbed_cost_usd_check CHECK ((absorbed_cost_usd >= (0)::numeric)),
   constraint usage_events_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
   constraint usage_events_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
@@ -577,6 +650,8 @@ CREATE INDEX audit_logs_by_resource ON public.audit_logs USING btree (resource_t
 
 CREATE UNIQUE INDEX audit_logs_pkey ON public.audit_logs USING btree (id);
 
+CREATE UNIQUE INDEX budgets_pkey ON public.budgets USING btree (level, owner_id, "window", window_start);
+
 CREATE UNIQUE INDEX change_head_pkey ON public.change_head USING btree (one);
 
 CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (version, kind, target_id);
@@ -599,13 +674,23 @@ CREATE UNIQUE INDEX end_users_pkey ON public.end_users USING btree (app_id, id);
 
 CREATE UNIQUE INDEX feature_versions_pkey ON public.feature_versions USING btree (app_id, feature_id, version);
 
+CREATE UNIQUE INDEX granted_tables_pkey ON public.granted_tables USING btree (name);
+
 CREATE INDEX holds_by_lease ON public.holds USING btree (lease_until);
 
 CREATE UNIQUE INDEX holds_pkey ON public.holds USING btree (app_id, id);
 
+CREATE INDEX idempotency_answers_by_age ON public.idempotency_answers USING btree (created_at);
+
+CREATE UNIQUE INDEX idempotency_answers_pkey ON public.idempotency_answers USING btree (app_id, caller, route, key);
+
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (app_id, caller, route, key);
 
 CREATE UNIQUE INDEX instances_pkey ON public.instances USING btree (id);
+
+CREATE INDEX limits_by_target ON public.limits USING btree (level, target_id);
+
+CREATE UNIQUE INDEX limits_pkey ON public.limits USING btree (app_id, level, target_id, set_by, measure, "window");
 
 CREATE UNIQUE INDEX model_prices_pkey ON public.model_prices USING btree (version, provider, model, unit, above_input_tokens);
 
@@ -757,7 +842,7 @@ create policy changing on accounts for update
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
 
 create policy reading on accounts for select
-  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,recovery,auth,settlement,operator,backup,isolation}'::text[])));
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)) OR ((kind = ANY (ARRAY['app'::text, 'feature'::text])) AND (( SELECT mf_end_user() AS mf_end_user) IS NOT NULL)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,recovery,auth,settlement,operator,backup,isolation}'::text[])));
 
 create policy removing on accounts for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
@@ -800,6 +885,19 @@ create policy reading on audit_logs for select
 
 create policy removing on audit_logs for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])));
+
+create policy adding on budgets for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on budgets for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on budgets for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on budgets for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
 create policy adding on developer_api_tokens for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -866,6 +964,19 @@ create policy reading on holds for select
 create policy removing on holds for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
+create policy adding on idempotency_answers for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy changing on idempotency_answers for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy reading on idempotency_answers for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator,backup,isolation}'::text[])));
+
+create policy removing on idempotency_answers for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
 create policy adding on idempotency_keys for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
 
@@ -878,6 +989,19 @@ create policy reading on idempotency_keys for select
 
 create policy removing on idempotency_keys for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
+
+create policy adding on limits for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on limits for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on limits for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,auth,operator,backup,isolation}'::text[])));
+
+create policy removing on limits for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
 create policy adding on provider_credentials for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
@@ -978,6 +1102,8 @@ grant select on apps to mf_read;
 
 grant select on audit_logs to mf_read;
 
+grant select on budgets to mf_read;
+
 grant select on change_head to mf_read;
 
 grant select on changes to mf_read;
@@ -996,9 +1122,13 @@ grant select on feature_versions to mf_read;
 
 grant select on holds to mf_read;
 
+grant select on idempotency_answers to mf_read;
+
 grant select on idempotency_keys to mf_read;
 
 grant select on instances to mf_read;
+
+grant select on limits to mf_read;
 
 grant select on model_prices to mf_read;
 
@@ -1038,6 +1168,8 @@ grant delete, insert, select, update on apps to mf_runtime;
 
 grant insert, select on audit_logs to mf_runtime;
 
+grant delete, insert, select, update on budgets to mf_runtime;
+
 grant delete, insert, select, update on change_head to mf_runtime;
 
 grant delete, insert, select, update on changes to mf_runtime;
@@ -1056,9 +1188,13 @@ grant insert, select on feature_versions to mf_runtime;
 
 grant delete, insert, select, update on holds to mf_runtime;
 
+grant delete, insert, select, update on idempotency_answers to mf_runtime;
+
 grant delete, insert, select, update on idempotency_keys to mf_runtime;
 
 grant delete, insert, select, update on instances to mf_runtime;
+
+grant delete, insert, select, update on limits to mf_runtime;
 
 grant insert, select on model_prices to mf_runtime;
 
@@ -1095,6 +1231,14 @@ CREATE OR REPLACE FUNCTION public.mf_app()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$ select mf_setting('mf.app_id')::uuid $function$;
+
+CREATE OR REPLACE PROCEDURE public.mf_declare(IN granted text, VARIADIC names text[])
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  insert into granted_tables (name, rights) select unnest(names), granted
+  on conflict (name) do update set rights = excluded.rights;
+end $procedure$;
 
 CREATE OR REPLACE FUNCTION public.mf_developer()
  RETURNS uuid
@@ -1135,21 +1279,20 @@ CREATE OR REPLACE PROCEDURE public.mf_grant(IN runtime name, IN reader name)
  LANGUAGE plpgsql
 AS $procedure$
 declare
-  append_only text := 'usage_events, transfers, audit_logs, feature_versions, price_versions, priced_models, model_prices, price_publications';
-  changing text := 'developers, developer_api_tokens, apps, app_features, end_users, virtual_sessions, user_token_uses, providers,
-    provider_credentials, wallets, accounts, holds, wallet_adjustments, idempotency_keys, settings, instances, changes, change_head, deployment';
-  readable text := append_only || ', ' || changing || ', entries, receipts, schema_migrations';
+  declared record;
 begin
+  if runtime is not null then execute format('grant usage on schema public to %I', runtime); end if;
+  if reader is not null then execute format('grant usage on schema public to %I', reader); end if;
+  for declared in select name, rights from granted_tables order by name loop
+    if runtime is not null then
+      execute format('grant %s on %I to %I', case declared.rights
+        when 'append_only' then 'select, insert' when 'changing' then 'select, insert, update, delete' else 'select' end,
+        declared.name, runtime);
+    end if;
+    if reader is not null then execute format('grant select on %I to %I', declared.name, reader); end if;
+  end loop;
   if runtime is not null then
-    execute format('grant usage on schema public to %I', runtime);
-    execute format('grant select on %s to %I', readable, runtime);
-    execute format('grant insert on %s to %I', append_only, runtime);
-    execute format('grant insert, update, delete on %s to %I', changing, runtime);
     execute format('grant execute on function mf_ensure_usage_partitions() to %I', runtime);
-  end if;
-  if reader is not null then
-    execute format('grant usage on schema public to %I', reader);
-    execute format('grant select on %s to %I', readable, reader);
   end if;
 end $procedure$;
 

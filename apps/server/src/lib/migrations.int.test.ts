@@ -82,6 +82,7 @@ describe("the schema", () => {
       "change_head",
       "changes",
       "deployment",
+      "granted_tables",
       "instances",
       "model_prices",
       "price_publications",
