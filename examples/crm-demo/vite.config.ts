@@ -1,3 +1,4 @@
+import { browserGuard } from "@modelfaucet/browser-build/browser-guard.ts";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
@@ -8,7 +9,17 @@ const address = { host: "127.0.0.1", port, strictPort: true };
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [react()],
+  plugins: [
+    react(),
+    browserGuard({
+      allow: [
+        "VITE_MODELFAUCET_API_BASE_URL",
+        "VITE_MODELFAUCET_GATEWAY_BASE_URL",
+        "VITE_MODELFAUCET_PUBLIC_APP_ID",
+        "VITE_MODELFAUCET_BRIDGE_URL",
+      ],
+    }),
+  ],
   server: address,
   preview: address,
   build: { target: "es2022", assetsInlineLimit: 0 },

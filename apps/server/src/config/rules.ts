@@ -1,5 +1,6 @@
 import { isPrivateHost, type Ring } from "./kinds.ts";
-import { browserPrefixes, ownPrefixes, reservedNames } from "./reserved.ts";
+import { ownPrefixes, reservedNames } from "./reserved.ts";
+import { browserNamesWithSecrets } from "./secrets.ts";
 import { type Values, type VariableName, variables } from "./variables.ts";
 
 /** Rules that take more than one variable, or that hold in production alone. Sentences never repeat a value. */
@@ -11,7 +12,7 @@ export function crossFaults(values: Partial<Values>, env: Environment, productio
   return [
     ...reusedSecrets(values),
     ...timeoutFaults(values),
-    ...browserFaults(env, values),
+    ...browserFaults(env),
     ...pairFaults(values),
     ...contentCaptureFaults(env),
     ...(production ? productionFaults(values) : []),
@@ -98,23 +99,12 @@ function timeoutFaults(values: Partial<Values>): Fault[] {
 }
 
 /** Nothing that a bundler bakes into a page may hold a secret of the servers. */
-function browserFaults(env: Environment, values: Partial<Values>): Fault[] {
-  const secrets = secretNames.flatMap((name) => partsOf(values[name])).filter((secret) => secret.length >= 8);
-  const carries = (name: string, value: string): boolean =>
-    secretNames.some((secret) => name.endsWith(secret)) ||
-    /(SECRET|PRIVATE_KEY|ADMIN_TOKEN|DEVELOPER_TOKEN|API_KEY|MASTER_KEY|PASSWORD|DATABASE_URL)$/.test(name) ||
-    /\b(sk-[A-Za-z0-9_-]{16,}|[rs]k_(live|test)_|whsec_|mf_(dev|admin|idsec)_)/.test(value) ||
-    secrets.some((secret) => value.includes(secret));
-  return Object.entries(env)
-    .filter(
-      ([name, value]) =>
-        browserPrefixes.some((prefix) => name.startsWith(prefix)) && carries(name, value ?? ""),
-    )
-    .map(([name]) => ({
-      variable: name,
-      fault: "would put a secret into a page that everybody can read",
-      remedy: "remove it; browsers get public addresses only",
-    }));
+function browserFaults(env: Environment): Fault[] {
+  return browserNamesWithSecrets(env).map((name) => ({
+    variable: name,
+    fault: "would put a secret into a page that everybody can read",
+    remedy: "remove it; browsers get public addresses only",
+  }));
 }
 
 /** Half of a pair does nothing, and looks as if it did. */
