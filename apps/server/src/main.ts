@@ -53,6 +53,14 @@ const commands: Record<string, Command> = {
       return withPriceDeps(loadConfig({ need: "command" }), (deps) => runPrices(args, deps));
     },
   },
+  healthcheck: {
+    summary: "ask the servers of this machine whether they live: the container's probe",
+    run: async (args) => {
+      const { healthcheckHelp, runHealthcheck } = await import("./commands/healthcheck.ts");
+      if (args.includes("--help")) return print(healthcheckHelp);
+      return runHealthcheck(args, loadConfig({ need: "command" }));
+    },
+  },
   "simulated-provider": {
     summary: "run the provider that answers without a model, for trying things out",
     run: async () => {
