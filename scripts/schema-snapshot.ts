@@ -1,4 +1,4 @@
-import type { Migration } from "@modelfaucet/server/lib/migrations.ts";
+import type { Migration } from "@modelfaucet/server/lib/migrations-state.ts";
 import type postgres from "postgres";
 
 /** The first lines of the snapshot name the migrations it was made from. */

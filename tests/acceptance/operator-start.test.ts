@@ -48,16 +48,14 @@ describe("A174: schemas", () => {
     const owner = postgres(withDatabase(server.ownerUrl, name), { max: 1, onnotice: () => {} });
     try {
       // Stands where a later migration wants to make its own.
-      await owner`create table wallets (mine integer)`;
+      await owner`create domain wallets as integer`;
       const env = urls((which) => withDatabase(server[which], name));
       const failed = await mf(["migrate"], env);
       expect(failed.code).toBe(1);
       expect(failed.out.trim().split("\n").at(-1)).toMatch(
         /migration 4 \(books\) failed and nothing was changed: .*wallets/,
       );
-      expect(await owner`select tablename from pg_tables where schemaname = 'public'`).toEqual([
-        { tablename: "wallets" },
-      ]);
+      expect(await owner`select tablename from pg_tables where schemaname = 'public'`).toEqual([]);
       const [functions] = await owner`select count(*)::int as made from pg_proc where proname like 'mf\\_%'`;
       expect(functions!.made).toBe(0);
       const refused = await mf(["serve", "--roles", "api"], env);
@@ -66,7 +64,7 @@ describe("A174: schemas", () => {
         out: expect.stringContaining("no schema yet: run `pnpm db:migrate`"),
       });
       // Out of its way, the same command does it all.
-      await owner`drop table wallets`;
+      await owner`drop domain wallets`;
       expect((await mf(["migrate"], env)).code).toBe(0);
       expect((await mf(["migrate", "--status"], env)).out).toContain("up to date");
       expect((await mf(["migrate"], env)).out).toContain("nothing to do");
@@ -93,7 +91,17 @@ describe("A174: schemas", () => {
       "update schema_migrations set checksum = 'other' where number = 2",
       /migration 2 \(tenancy\) was applied with another content/,
     ],
-    ["missing", "drop table schema_migrations", /no schema yet: run `pnpm db:migrate`/],
+    [
+      "missing",
+      "drop schema public cascade; create schema public; grant usage on schema public to public",
+      /no schema yet: run `pnpm db:migrate`/,
+    ],
+    ["foreign", "drop table schema_migrations", /holds \d+ tables that are not ours/],
+    [
+      "of another environment",
+      "update deployment set environment = 'pilot'",
+      /belongs to the environment "pilot", not to "local"/,
+    ],
   ])(
     "A174: against a schema that is %s every role refuses to serve and says what it wants",
     async (_, change, sentence) => {

@@ -17,13 +17,13 @@ const commands: Record<string, Command> = {
     run: async (args) => {
       const { migrateHelp, runMigrate } = await import("./commands/migrate.ts");
       if (args.includes("--help")) return print(migrateHelp);
-      const { database } = loadConfig({ need: "command" });
+      const { database, hosted } = loadConfig({ need: "command" });
       if (!database.migrationUrl) return needsDatabase();
       return runMigrate(args, {
         url: database.migrationUrl,
         runtimeUrl: database.url,
         readonlyUrl: database.readonlyUrl,
-        environment: "local",
+        environment: hosted.environment,
       });
     },
   },
@@ -130,6 +130,7 @@ async function withDatabase(
   const url = config.database[which];
   if (!url) return needsDatabase();
   const { openDatabase } = await import("./lib/db.ts");
+  const { requireOurDatabase } = await import("./lib/migrations.ts");
   const database = openDatabase({
     ...config.database,
     url,
@@ -137,6 +138,7 @@ async function withDatabase(
     applicationName: "modelfaucet command",
   });
   try {
+    await requireOurDatabase(database, config.hosted.environment);
     return await work(database);
   } finally {
     await database.close();

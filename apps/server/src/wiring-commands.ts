@@ -6,6 +6,7 @@ import { settleProbe } from "./flows/seed-probe.ts";
 import { waitUntilSeen } from "./lib/change-feed.ts";
 import { type Database, openDatabase } from "./lib/db.ts";
 import { uuidV7 } from "./lib/ids.ts";
+import { requireOurDatabase } from "./lib/migrations.ts";
 import { createSecretBox } from "./lib/secret-box.ts";
 import { createBooks, readEpoch, systemOwners } from "./modules/books/books.ts";
 
@@ -97,6 +98,7 @@ async function withOwner(config: Config, work: (database: Database) => Promise<n
     applicationName: "modelfaucet command",
   });
   try {
+    await requireOurDatabase(database, config.hosted.environment);
     return await work(database);
   } finally {
     await database.close();

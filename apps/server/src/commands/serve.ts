@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { type ApiDeps, mountApi } from "../api/api.ts";
+import { originsOfConsole } from "../api/console-door.ts";
 import { apiHint } from "../api/hint.ts";
 import type { Config, Role } from "../config.ts";
 import { gatewayHint } from "../gateway/hint.ts";
 import { mountGateway } from "../gateway/server.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
-import { schemaState } from "../lib/migrations.ts";
+import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
@@ -62,12 +63,12 @@ async function readSchema(config: Config) {
     connect_timeout: Math.ceil(config.database.connectTimeoutMs / 1000),
   });
   try {
-    return await schemaState(sql);
+    return await schemaState(sql, config.hosted.environment);
   } catch (error) {
     return {
       state: "missing" as const,
       version: 0,
-      sentence: `the database does not answer: ${(error as Error).message}`,
+      sentence: doesNotAnswer(error),
     };
   } finally {
     await sql.end({ timeout: 1 });
@@ -110,7 +111,12 @@ async function listen(system: System): Promise<HttpServer[]> {
       service,
       log: system.log,
       metrics: system.metrics,
-      cors: { origins: corsOrigins, credentialsOrigin: null, isAppOrigin: origins.has },
+      cors: {
+        origins: corsOrigins,
+        // Only the API knows the console's cookie.
+        credentialsOrigins: service === "@modelfaucet/api" ? consoleOriginsOf(config) : [],
+        isAppOrigin: origins.has,
+      },
       trustedProxyCidrs: config.trustedProxyCidrs,
       readiness: () => readiness(system),
       ...(hint ? { notFoundHint: hint } : {}),
@@ -154,6 +160,10 @@ async function listen(system: System): Promise<HttpServer[]> {
   return servers.map(({ http }) => http);
 }
 
+function consoleOriginsOf(config: Config): string[] {
+  return originsOfConsole(config.urls.dashboard, config.production);
+}
+
 function apiDepsOf(system: System): ApiDeps {
   const { config } = system;
   return {
@@ -165,7 +175,9 @@ function apiDepsOf(system: System): ApiDeps {
     userTokenMaxTtlSeconds: config.userTokenMaxTtlSeconds,
     gatewayBaseUrl: config.urls.gatewayForClients,
     supportUrl: config.urls.support,
-    consoleOrigin: new URL(config.urls.dashboard).origin,
+    apiUrl: config.urls.api,
+    dashboardUrl: config.urls.dashboard,
+    consoleOrigins: consoleOriginsOf(config),
     testCreditMaxUsd: parseUsd(config.testCreditMaxUsd)!,
     onError: (err) => system.log.error({ err }, "background work failed"),
   };
@@ -174,7 +186,7 @@ function apiDepsOf(system: System): ApiDeps {
 async function readiness(system: System): Promise<Record<string, boolean>> {
   if (!(await system.database.isUp())) return { database: false, schema: false, keys: false };
   return system.database.read({}, async (tx) => {
-    const schema = await schemaState(tx as unknown as postgres.Sql);
+    const schema = await schemaState(tx as unknown as postgres.Sql, system.config.hosted.environment);
     const [row] = await tx<{ key_canary: string | null }[]>`select key_canary from deployment`;
     // A copy of the database that is not fresh takes no work, whatever its schema.
     return {

@@ -5,7 +5,7 @@ import { withDatabase } from "@modelfaucet/testkit/database.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { describeSchema, snapshotHeader } from "../../../../scripts/schema-snapshot.ts";
-import { migrate, migrationsFolder, readMigrations, schemaState } from "./migrations.ts";
+import { migrate, migrationsFolder, pendingMigrations, readMigrations, schemaState } from "./migrations.ts";
 
 const name = `mf_migrations_${process.pid}`;
 const grantTo = { runtime: "mf_runtime", reader: "mf_read" };
@@ -44,7 +44,7 @@ describe("migrate", () => {
       Array.from({ length: 4 }, () => migrate(owner, { environment: "local", grantTo })),
     );
     expect(results.filter(({ applied }) => applied > 0).length).toBe(1);
-    expect(await schemaState(owner)).toMatchObject({ state: "ok" });
+    expect(await schemaState(owner, "local")).toMatchObject({ state: "ok" });
   });
 
   it("refuses a changed migration, a newer schema and another environment's database, each in a sentence", async () => {
@@ -58,13 +58,51 @@ describe("migrate", () => {
       /belongs to the environment "local", not to "staging"/,
     );
     await owner`insert into schema_migrations (number, name, checksum, compatible_with) values (9000, 'future', 'x', 9000)`;
-    expect(await schemaState(owner)).toMatchObject({
+    expect(await schemaState(owner, "local")).toMatchObject({
       state: "newer",
       sentence: expect.stringContaining("9000"),
     });
     await owner`update schema_migrations set compatible_with = 1 where number = 9000`;
-    expect(await schemaState(owner)).toMatchObject({ state: "ok" });
-    await owner`delete from schema_migrations where number = 9000`;
+    expect(await schemaState(owner, "local")).toMatchObject({ state: "ok" });
+    await owner`insert into schema_migrations (number, name, checksum, compatible_with) values (8999, 'breaking', 'x', 8999)`;
+    expect(await schemaState(owner, "local")).toMatchObject({ state: "newer" });
+    await owner`delete from schema_migrations where number > 8000`;
+  });
+
+  it("says whose database it is for every login, and asks nothing of a deployment when none is named", async () => {
+    const server = inject("postgres");
+    for (const url of [server.runtimeUrl, server.readUrl]) {
+      const login = postgres(withDatabase(url, name), { max: 1, onnotice: () => {} });
+      expect(await schemaState(login, "staging")).toMatchObject({ state: "environment" });
+      expect(await schemaState(login, null)).toMatchObject({ state: "ok" });
+      await login.end();
+    }
+  });
+
+  it("names what it would apply, and changes nothing", async () => {
+    const folder = await copyOfMigrations();
+    await writeFile(join(folder, "9999_later.sql"), "create table later (id int);");
+    const pending = await pendingMigrations(owner, { environment: "local", folder });
+    expect(pending.map(({ number, name }) => [number, name])).toEqual([[9999, "later"]]);
+    const [row] = await owner`select to_regclass('later') as later`;
+    expect(row).toEqual({ later: null });
+  });
+
+  it("does not wait for another migration for longer than it was told", async () => {
+    const other = await owner.reserve();
+    await other`select pg_advisory_lock(7146229031)`;
+    const waiting = migrate(owner, { environment: "local", grantTo, waitMs: 100 });
+    await expect(waiting).rejects.toThrow(/another migration of this database has been running/);
+    await other`select pg_advisory_unlock(7146229031)`;
+    other.release();
+  });
+
+  it("grants nothing to a login that does not exist, and says which", async () => {
+    const done = await migrate(owner, {
+      environment: "local",
+      grantTo: { runtime: "mf_nobody", reader: "mf_read" },
+    });
+    expect(done.absent_logins).toEqual(["mf_nobody"]);
   });
 });
 
