@@ -53,6 +53,17 @@ const commands: Record<string, Command> = {
       return withPriceDeps(loadConfig({ need: "command" }), (deps) => runPrices(args, deps));
     },
   },
+  "sign-in-link": {
+    summary: "make a link that signs an operator or a developer in to the console, once",
+    run: async (args) => {
+      const { runSignInLink, signInLinkHelp } = await import("./commands/sign-in-link.ts");
+      if (args.includes("--help")) return print(signInLinkHelp);
+      return withDatabase(
+        (database, { urls }) => runSignInLink(args, { database, dashboardUrl: urls.dashboard }),
+        "url",
+      );
+    },
+  },
   healthcheck: {
     summary: "ask the servers of this machine whether they live: the container's probe",
     run: async (args) => {
@@ -123,7 +134,7 @@ function needsDatabase(): number {
 }
 
 async function withDatabase(
-  work: (database: Database) => Promise<number>,
+  work: (database: Database, config: Config) => Promise<number>,
   which: "url" | "readonlyUrl",
 ): Promise<number> {
   const config: Config = loadConfig({ need: "command" });
@@ -139,7 +150,7 @@ async function withDatabase(
   });
   try {
     await requireOurDatabase(database, config.hosted.environment);
-    return await work(database);
+    return await work(database, config);
   } finally {
     await database.close();
   }

@@ -19,6 +19,7 @@ import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
 import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
+import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
 import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
@@ -40,6 +41,7 @@ export type System = {
   directory: Directory;
   sessions: SessionCache;
   developerTokens: DeveloperTokens;
+  consoleSessions: ConsoleSessions;
   prices: PriceBook;
   upstreams: Upstreams;
   outbound: Outbound;
@@ -83,6 +85,10 @@ export async function createSystem(
   const misses = createMissLimiter(() => performance.now());
   const sessions = createSessionCache({ database, feed, misses });
   const developerTokens = createDeveloperTokens({ database, misses });
+  const bootstrap = createBootstrapCredentials({
+    adminTokens: config.adminToken ?? [],
+    developerAdminTokens: config.developerAdminToken ?? [],
+  });
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, log, metrics);
   const outbound = createOutbound({
@@ -127,10 +133,8 @@ export async function createSystem(
     counter,
     inFlight,
     bodyMemory: createBodyMemory(config.bodies.memoryBytes),
-    bootstrap: createBootstrapCredentials({
-      adminTokens: config.adminToken ?? [],
-      developerAdminTokens: config.developerAdminToken ?? [],
-    }),
+    bootstrap,
+    consoleSessions: createConsoleSessions({ database, misses, bootstrap }),
   };
   const gauges = setInterval(() => {
     metrics.streamsOpen.set(inFlight.streams);

@@ -4,12 +4,21 @@ import type { Scope } from "./scopes.ts";
 
 /**
  * Who may call a route. `dev_or_op` takes either token; `app_identity` is decided by the app's identity mode (no token,
- * or a developer token); `monitor` is the operator's network, a metrics token or an operator token.
+ * or a developer token); `console` is the cookie of a console session, whatever it may; `monitor` is the operator's
+ * network, a metrics token or an operator token. The console's cookie also opens `dev` and `op` by what its person may.
  */
-export type RouteClass = "none" | "session" | "dev" | "op" | "dev_or_op" | "app_identity" | "monitor";
+export type RouteClass =
+  | "none"
+  | "session"
+  | "dev"
+  | "op"
+  | "dev_or_op"
+  | "app_identity"
+  | "console"
+  | "monitor";
 
 export type RouteAuth =
-  | { readonly class: "none" | "app_identity" | "monitor" }
+  | { readonly class: "none" | "app_identity" | "console" | "monitor" }
   | {
       readonly class: "session" | "dev" | "op" | "dev_or_op";
       /** Any one of them is enough; `any` opens the route to every token of the class. */

@@ -44,6 +44,10 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   "POST /v1/admin/developers": { email: "walk@example.com", name: "Walk", reason: "walk" },
   "PATCH /v1/admin/developers/:id": { name: "Walk", reason: "walk" },
   "PATCH /v1/admin/apps/:publicAppId": { limits: {}, reason: "walk" },
+  "POST /v1/admin/developers/:id/invite": { reason: "walk" },
+  "POST /v1/console/sign-in": { code: "walk" },
+  "POST /v1/console/token-exchange": { token: "walk" },
+  "POST /v1/console/session/switch": { operator: true },
   "POST /v1/admin/wallets/:id/credit-test-balance": { amount_usd: "0.01" },
   "POST /v1/admin/wallets/:id/adjustments": { direction: "credit", amount_usd: "0.01", reason: "walk" },
   "POST /v1/admin/price-book/import": {

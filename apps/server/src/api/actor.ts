@@ -2,7 +2,7 @@ import type { RouteAuth } from "@modelfaucet/contract/route.ts";
 import type { OperatorScope, Scope } from "@modelfaucet/contract/scopes.ts";
 import type { TenantSettings } from "../lib/db.ts";
 import type { AuditActor } from "../modules/audit/audit.ts";
-import type { DeveloperCaller, SessionContext } from "../modules/identity/identity.ts";
+import type { ConsoleSession, DeveloperCaller, SessionContext } from "../modules/identity/identity.ts";
 
 /** Who calls, as their token says. Nothing here ever comes from a body, a query or another header. */
 export type NoActor = { class: "none" };
@@ -12,13 +12,21 @@ export type SessionActor = {
   /** Only on a route with a grace: the session is over and names its user alone. */
   expired: boolean;
 };
-export type DeveloperActor = { class: "dev"; caller: DeveloperCaller };
+export type DeveloperActor = {
+  class: "dev";
+  caller: DeveloperCaller;
+  /** The console session whose cookie was sent instead of a token. */
+  console?: ConsoleSession;
+};
 export type OperatorActor = {
   class: "op";
-  /** `bootstrap` for the credential from the environment. */
+  /** An operator's e-mail address; `bootstrap` for the credential from the environment. */
   person: string;
   scopes: ReadonlySet<OperatorScope>;
+  console?: ConsoleSession;
 };
+/** Whoever came by the console's cookie. */
+export type ConsoleActor = (DeveloperActor | OperatorActor) & { console: ConsoleSession };
 export type Actor = NoActor | SessionActor | DeveloperActor | OperatorActor;
 
 type ActorByClass = {
@@ -28,6 +36,7 @@ type ActorByClass = {
   op: OperatorActor;
   dev_or_op: DeveloperActor | OperatorActor;
   app_identity: NoActor | DeveloperActor;
+  console: ConsoleActor;
   monitor: NoActor;
 };
 export type ActorOf<Auth extends RouteAuth> = ActorByClass[Auth["class"]];
@@ -40,6 +49,7 @@ export const classesOf: { readonly [C in RouteAuth["class"]]: readonly Actor["cl
   op: ["op"],
   dev_or_op: ["dev", "op"],
   app_identity: ["none", "dev"],
+  console: ["dev", "op"],
   monitor: ["none"],
 };
 
@@ -63,15 +73,22 @@ export function auditActorOf(actor: Actor, requestId: string, addressPrefix: str
   const where = { requestId, addressPrefix };
   if (actor.class === "session")
     return { actorScope: "end_user", actorId: actor.session.endUserId, ...where };
-  if (actor.class === "dev") {
-    return actor.caller.bootstrap
-      ? { actorScope: "bootstrap", actorName: "bootstrap", ...where }
-      : { actorScope: "developer", actorId: actor.caller.tokenId, ...where };
-  }
+  if (actor.class === "none") return { actorScope: "system", ...where };
+  const session = actor.console;
+  const isBootstrap = actor.class === "dev" ? actor.caller.bootstrap : actor.person === "bootstrap";
+  if (isBootstrap) return { actorScope: "bootstrap", actorName: "bootstrap", ...where };
   if (actor.class === "op") {
-    return actor.person === "bootstrap"
-      ? { actorScope: "bootstrap", actorName: "bootstrap", ...where }
-      : { actorScope: "admin", actorName: actor.person, ...where };
+    return { actorScope: "admin", actorId: session?.operator?.id ?? null, actorName: actor.person, ...where };
   }
-  return { actorScope: "system", ...where };
+  if (session === undefined) {
+    return { actorScope: "developer", actorId: actor.caller.tokenId, ...where };
+  }
+  // Behind the developer that an operator acts as stands the operator's own name.
+  const actorId = session.token?.id ?? actor.caller.developerId;
+  return {
+    actorScope: "developer",
+    actorId,
+    actorName: session.person.email ?? session.person.name,
+    ...where,
+  };
 }

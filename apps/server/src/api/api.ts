@@ -8,20 +8,28 @@ import type { Metrics } from "../lib/metrics.ts";
 import type { Usd } from "../lib/money.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { type Books, readDeveloperMoney } from "../modules/books/books.ts";
-import type { BootstrapCredentials, DeveloperTokens, SessionCache } from "../modules/identity/identity.ts";
+import type {
+  BootstrapCredentials,
+  ConsoleSessions,
+  DeveloperTokens,
+  SessionCache,
+} from "../modules/identity/identity.ts";
 import type { PriceBook } from "../modules/pricing/pricing.ts";
 import type { Upstreams } from "../modules/routing/routing.ts";
 import type { Directory } from "../modules/tenancy/tenancy.ts";
 import { createAuthenticator } from "./authenticate.ts";
+import { createConsoleDoor } from "./console-door.ts";
 import { mountRoutes } from "./harness.ts";
 import { adminAppRoutes } from "./routes/admin-apps.ts";
 import { adminDeveloperRoutes } from "./routes/admin-developers.ts";
+import { adminMeRoutes } from "./routes/admin-me.ts";
 import { adminPriceBookRoutes } from "./routes/admin-price-book.ts";
 import { adminProviderRoutes } from "./routes/admin-providers.ts";
 import { adminReconciliationRoutes } from "./routes/admin-reconciliation.ts";
 import { adminSettingsRoutes } from "./routes/admin-settings.ts";
 import { adminWalletRoutes } from "./routes/admin-wallets.ts";
 import { appUsageRoutes } from "./routes/app-usage.ts";
+import { consoleRoutes } from "./routes/console.ts";
 import { developerAccountRoutes } from "./routes/developer-account.ts";
 import { developerAppRoutes } from "./routes/developer-apps.ts";
 import { developerFeatureRoutes } from "./routes/developer-features.ts";
@@ -53,7 +61,11 @@ export type ApiDeps = {
   userTokenMaxTtlSeconds: number;
   gatewayBaseUrl: string;
   supportUrl: string;
-  consoleOrigin: string | null;
+  consoleSessions: ConsoleSessions;
+  /** Where this API and the console are reached. */
+  apiUrl: string;
+  dashboardUrl: string;
+  consoleOrigins: readonly string[];
   /** 0 refuses test credit. */
   testCreditMaxUsd: Usd;
   onError: (error: unknown) => void;
@@ -62,8 +74,11 @@ export type ApiDeps = {
 /** Puts every route of the control API behind its class and scope. @throws when the mount table is not whole */
 export function mountApi(http: HttpServer, deps: ApiDeps): void {
   const isPriced = (provider: string, model: string): boolean => deps.prices.find(provider, model) !== null;
+  const { apiUrl, consoleOrigins: origins, consoleSessions: sessions } = deps;
+  const console = createConsoleDoor({ apiUrl, origins, sessions });
   const common = {
     ...deps,
+    console,
     isPriced,
     developerMoney: readDeveloperMoney,
     effectiveManifest,
@@ -76,6 +91,8 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...developerAccountRoutes(common),
       ...developerAppRoutes(common),
       ...developerFeatureRoutes(common),
+      ...consoleRoutes(common),
+      ...adminMeRoutes(common),
       ...adminDeveloperRoutes(common),
       ...adminAppRoutes(common),
       ...adminSettingsRoutes(common),
@@ -96,7 +113,7 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       database: deps.database,
       bodyMemory: deps.bodyMemory,
       bodyLimitBytes: deps.bodyLimitBytes,
-      consoleOrigin: deps.consoleOrigin,
+      console,
       metrics: deps.metrics,
       checkAnswers: deps.checkAnswers,
     },

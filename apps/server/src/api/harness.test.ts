@@ -121,7 +121,7 @@ beforeAll(async () => {
     service: "@modelfaucet/api",
     log: createLog({ level: "info", format: "json", service: "t", instance: "1", version: "1", destination }),
     metrics,
-    cors: { origins: [], credentialsOrigin: null, isAppOrigin: () => true },
+    cors: { origins: [], credentialsOrigins: [], isAppOrigin: () => true },
     trustedProxyCidrs: [],
     readiness: async () => ({}),
     notFoundHint: apiHint,
@@ -136,7 +136,11 @@ beforeAll(async () => {
     database: { read: async (_tenant, work) => work(undefined as never) },
     bodyMemory: createBodyMemory(1e6),
     bodyLimitBytes: 1e5,
-    consoleOrigin: "https://console.example",
+    console: {
+      origins: ["https://console.example"],
+      cookie: { name: "__Host-mf_console", secure: true },
+      sessions: { find: async () => Promise.reject(new Error("no cookie was sent")) },
+    },
     metrics,
     checkAnswers: true,
   });
@@ -273,13 +277,13 @@ test("an answer against the contract is a fault of ours", async () => {
 
 test("an unknown path says where to go", async () => {
   const hints = await Promise.all(
-    ["/v1/v1/mine", "/v1/user/limits", "/v1/chat/completions", "/user/me"].map(
+    ["/v1/v1/mine", "/v1/quotes", "/v1/chat/completions", "/user/me"].map(
       async (path) => (await ask(path, null)).error.message,
     ),
   );
   expect(hints).toEqual([
     expect.stringContaining("ends with /v1 already"),
-    expect.stringContaining("comes with package 2"),
+    expect.stringContaining("comes with package 4"),
     expect.stringContaining("on the gateway"),
     expect.stringContaining("try /v1/user/me"),
   ]);

@@ -11,6 +11,7 @@ import type { Metrics } from "../lib/metrics.ts";
 import { forbiddenOrigin, mayUseFrom } from "../modules/identity/identity.ts";
 import { type Actor, auditActorOf, classesOf, scopesOf, tenantOf } from "./actor.ts";
 import type { Authenticate } from "./authenticate.ts";
+import { admitByCookie, type ConsoleDoor } from "./console-door.ts";
 import { invalidInput, refuseUnstorable } from "./issues.ts";
 import { type Call, checkMountTable, type Mounted } from "./mount.ts";
 
@@ -19,8 +20,8 @@ export type HarnessOptions = {
   database: Pick<Database, "read">;
   bodyMemory: BodyMemory;
   bodyLimitBytes: number;
-  /** The one origin from which developer and operator tokens are taken. */
-  consoleOrigin: string | null;
+  /** `null` where there is no console: then no page may hold a developer's or an operator's token. */
+  console: ConsoleDoor | null;
   metrics: Pick<Metrics, "authFailures">;
   /** In tests every answer is held against the contract. */
   checkAnswers: boolean;
@@ -78,22 +79,35 @@ async function admit(
     address: request.ip,
     graceSeconds: "graceSeconds" in auth ? (auth.graceSeconds ?? 0) : 0,
   };
-  if (token === null) {
-    if (classes.includes("none")) return { class: "none" };
-    options.metrics.authFailures.inc({ service: "@modelfaucet/api", kind: "missing" });
-    throw new ApiError("invalid_session", "Send the token as `Authorization: Bearer <token>`.");
-  }
-  const actor = await options.authenticate(token, context).catch((error: unknown) => {
-    if (error instanceof ApiError) {
-      options.metrics.authFailures.inc({ service: "@modelfaucet/api", kind: error.code });
+  const counted = async <A>(who: Promise<A>): Promise<A> => {
+    try {
+      return await who;
+    } catch (error) {
+      if (error instanceof ApiError) countFailure(options, error.code);
+      throw error;
     }
-    throw error;
-  });
-  if (!classes.includes(actor.class)) {
-    const required = classes.filter((name) => name !== "none");
+  };
+  const byCookie =
+    token === null && options.console !== null && classes.some((name) => name === "dev" || name === "op")
+      ? await counted(admitByCookie(options.console, request))
+      : null;
+  if (token === null && byCookie === null) {
+    if (classes.includes("none")) return { class: "none" };
+    countFailure(options, "missing");
+    throw new ApiError(
+      "invalid_session",
+      auth.class === "console"
+        ? "Sign in to the console first."
+        : "Send the token as `Authorization: Bearer <token>`.",
+    );
+  }
+  const actor = byCookie ?? (await counted(options.authenticate(token!, context)));
+  const isOfConsole = actor.class !== "session" && actor.console !== undefined;
+  if (!classes.includes(actor.class) || (auth.class === "console" && !isOfConsole)) {
+    const required = auth.class === "console" ? ["console"] : classes.filter((name) => name !== "none");
     throw forbidden("This route takes another class of token.", required);
   }
-  refuseForeignPlace(actor, request.headers.origin, options.consoleOrigin);
+  refuseForeignPlace(actor, request.headers.origin, options.console?.origins ?? []);
   if ("scopes" in auth && auth.scopes !== "any" && !hasScope(actor, auth.scopes)) {
     throw forbidden(
       "This token lacks the scope that this route wants.",
@@ -103,6 +117,10 @@ async function admit(
   return actor;
 }
 
+function countFailure(options: HarnessOptions, kind: string): void {
+  options.metrics.authFailures.inc({ service: "@modelfaucet/api", kind });
+}
+
 function forbidden(sentence: string, required: readonly string[]): ApiError {
   return new ApiError("forbidden", sentence, {
     details: { required: required.length === 1 ? required[0] : required },
@@ -110,12 +128,16 @@ function forbidden(sentence: string, required: readonly string[]): ApiError {
 }
 
 /** A session works from where it was opened; developer and operator tokens are no business of a page. */
-function refuseForeignPlace(actor: Actor, origin: string | undefined, consoleOrigin: string | null): void {
+function refuseForeignPlace(
+  actor: Actor,
+  origin: string | undefined,
+  consoleOrigins: readonly string[],
+): void {
   if (actor.class === "session") {
     if (!mayUseFrom(actor.session, origin)) throw forbiddenOrigin();
     return;
   }
-  if (origin !== undefined && origin !== consoleOrigin) {
+  if (origin !== undefined && !consoleOrigins.includes(origin)) {
     throw new ApiError("forbidden", "A page must not hold this token; call from a server.", {
       details: { reason: "browser" },
     });
@@ -170,6 +192,9 @@ async function readCall(
     tenant,
     read: (work) => options.database.read(tenant, work),
     leaving: () => leavingSignal(reply),
+    setCookie: (cookie) => {
+      reply.header("set-cookie", cookie);
+    },
     logFacts: (facts) => {
       request.logFacts = { ...request.logFacts, ...facts };
     },

@@ -34,6 +34,8 @@ export type Call<D extends RouteDefinition> = {
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Aborts when the client leaves. */
   leaving(): AbortSignal;
+  /** Sends a `set-cookie` header with the answer. */
+  setCookie(cookie: string): void;
   /** Adds ids to the access log line; never content. */
   logFacts(facts: Record<string, unknown>): void;
 };
@@ -72,10 +74,10 @@ export function checkMountTable(mounted: readonly Mounted[], contract: readonly 
   if (faults.length > 0) throw new Error(`the mount table is not whole:\n${[...new Set(faults)].join("\n")}`);
 }
 
-/** Only a route that says `none`, or whose proof is the app's identity mode, does without a scope. */
+/** Only a route that says `none`, or whose proof is the app's identity mode or the console's cookie, does without a scope. */
 function isGuarded(route: RouteDefinition): boolean {
   const auth = route.auth as { class?: string; scopes?: unknown } | undefined;
-  if (auth?.class === "none" || auth?.class === "app_identity") return true;
+  if (auth?.class === "none" || auth?.class === "app_identity" || auth?.class === "console") return true;
   const known =
     auth?.class === "session" || auth?.class === "dev" || auth?.class === "op" || auth?.class === "dev_or_op";
   return known && (auth.scopes === "any" || (Array.isArray(auth.scopes) && auth.scopes.length > 0));

@@ -3,8 +3,8 @@
 export type CorsPolicy = {
   /** The operator's own origins. */
   readonly origins: readonly string[];
-  /** The one origin that may send cookies. */
-  readonly credentialsOrigin: string | null;
+  /** The origins that may send cookies: the console's. They count as the operator's own. */
+  readonly credentialsOrigins: readonly string[];
   /** Whether an active app lists this origin. Answers from memory, because every request of a page asks it. */
   isAppOrigin(origin: string): boolean;
 };
@@ -41,7 +41,7 @@ const exposed = [
 ].join(", ");
 
 export function createCorsJudge(policy: CorsPolicy): CorsJudge {
-  const own = new Set(policy.origins);
+  const own = new Set([...policy.origins, ...policy.credentialsOrigins]);
   const none: readonly (readonly [string, string])[] = [];
   return {
     headersFor(origin) {
@@ -50,7 +50,9 @@ export function createCorsJudge(policy: CorsPolicy): CorsJudge {
         ["access-control-allow-origin", origin],
         ["access-control-expose-headers", exposed],
       ];
-      if (origin === policy.credentialsOrigin) headers.push(["access-control-allow-credentials", "true"]);
+      if (policy.credentialsOrigins.includes(origin)) {
+        headers.push(["access-control-allow-credentials", "true"]);
+      }
       return headers;
     },
     preflightFor(requestedHeaders) {

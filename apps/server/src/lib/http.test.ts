@@ -35,7 +35,7 @@ beforeAll(async () => {
     metrics: createMetrics({ version: "1", schema: "1" }),
     cors: {
       origins: ["https://console.example"],
-      credentialsOrigin: "https://console.example",
+      credentialsOrigins: ["https://console.example"],
       isAppOrigin: (origin) => origin === "https://app.example",
     },
     trustedProxyCidrs: [],

@@ -37,7 +37,8 @@ const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const secretLength = 32;
 const checksumLength = 6;
 
-export type TokenPrefix = "mf_sess_" | "mf_dev_" | "mf_admin_" | "mf_idsec_";
+/** `mf_link_` is the code of a sign-in link, `mf_cons_` what the console's cookie holds; neither is a bearer token. */
+export type TokenPrefix = "mf_sess_" | "mf_dev_" | "mf_admin_" | "mf_idsec_" | "mf_link_" | "mf_cons_";
 
 /** Prefix, 32 random base62 characters, 6 checksum characters. Shown once; only its hash is stored. */
 export function newToken(prefix: TokenPrefix): string {

@@ -8,6 +8,7 @@ const secretNames = new Set([
   "authorization",
   "cookie",
   "set-cookie",
+  "x-csrf-token",
   "x-api-key",
   "x-modelfaucet-provider-key",
   "api_key",
@@ -27,7 +28,7 @@ const secretNames = new Set([
 
 /** The shapes of secrets inside a sentence, for example in the message of a library's error. */
 const secretShapes: readonly [RegExp, string][] = [
-  [/\bmf_(sess|dev|admin|idsec|br)_[0-9A-Za-z]+/g, "mf_$1_…"],
+  [/\bmf_(sess|dev|admin|idsec|br|link|cons)_[0-9A-Za-z]+/g, "mf_$1_…"],
   [/\b(sk|rk|pk|whsec)[-_][0-9A-Za-z_-]{8,}/g, "$1-…"],
   [/\b(Bearer|Basic)\s+[^\s"']+/gi, "$1 …"],
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, "$1…@"],

@@ -25,6 +25,24 @@ const tenants = { class: "op", scopes: ["operator:tenants"] } as const;
 const finance = { class: "op", scopes: ["operator:finance"] } as const;
 const idParams = z.strictObject({ id: uuid });
 
+export const readOperator = defineRoute({
+  method: "GET",
+  path: "/v1/admin/me",
+  pkg: 2,
+  auth: reads,
+  answer: z.strictObject({
+    operator: z.strictObject({
+      /** `bootstrap` for the credential from the environment. */
+      id: z.string(),
+      name: z.string(),
+      email: z.string().optional(),
+    }),
+    scopes: z.array(z.string()),
+  }),
+  codes: [],
+  summary: "The calling operator and what it may.",
+});
+
 export const listDevelopers = defineRoute({
   method: "GET",
   path: "/v1/admin/developers",
@@ -96,6 +114,26 @@ export const closeDeveloper = defineRoute({
   answer: okAnswer,
   codes: ["conflict", "not_found"],
   summary: "Closes a developer that is owed nothing.",
+});
+
+export const inviteDeveloper = defineRoute({
+  method: "POST",
+  path: "/v1/admin/developers/:id/invite",
+  pkg: 2,
+  auth: tenants,
+  status: 201,
+  wantsReason: true,
+  params: idParams,
+  body: z.strictObject({ email: email.optional(), reason, ...reserved("later", "role") }),
+  answer: z.strictObject({
+    /** Shown once: whoever opens it first is signed in. */
+    url: z.string(),
+    expires_at: timeOut,
+    /** False: no mail was sent; hand the link over yourself. */
+    mailed: z.boolean(),
+  }),
+  codes: ["not_found", "conflict"],
+  summary: "Makes a one-time link by which a developer signs in to the console; good for 7 days.",
 });
 
 export const listAppsAsOperator = defineRoute({

@@ -1,6 +1,7 @@
 import type { RouteDefinition } from "../route.ts";
 import * as admin from "./admin.ts";
 import * as apps from "./apps.ts";
+import * as console from "./console.ts";
 import * as developer from "./developer.ts";
 import * as gateway from "./gateway.ts";
 import * as platform from "./platform.ts";

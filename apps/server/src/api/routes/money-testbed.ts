@@ -61,7 +61,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
     service: "@modelfaucet/api",
     log: createLog({ level: "info", format: "json", service: "t", instance: "1", version: "1", destination }),
     metrics,
-    cors: { origins: [], credentialsOrigin: null, isAppOrigin: () => true },
+    cors: { origins: [], credentialsOrigins: [], isAppOrigin: () => true },
     trustedProxyCidrs: [],
     readiness: async () => ({}),
     monitoring: { token: null, allowedCidrs: [], isOperatorToken: () => false },
@@ -97,7 +97,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
     database,
     bodyMemory: createBodyMemory(1e6),
     bodyLimitBytes: 1e5,
-    consoleOrigin: null,
+    console: null,
     metrics,
     checkAnswers: true,
   });

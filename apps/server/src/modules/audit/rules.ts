@@ -5,7 +5,7 @@ const secretName =
   /(^|_)(secret|password|passphrase|api_key|identity_key|hash_key|authorization|credential|token)$/i;
 /** Values that are secrets, whatever field they stand in. */
 const secretForm =
-  /\b(mf_(?:sess|dev|admin|idsec|br)_[0-9A-Za-z]{8})[0-9A-Za-z]{4,}|\b(?:whsec_|sk-|rk_|sk_)[0-9A-Za-z_-]{8,}/g;
+  /\b(mf_(?:sess|dev|admin|idsec|br|link|cons)_[0-9A-Za-z]{8})[0-9A-Za-z]{4,}|\b(?:whsec_|sk-|rk_|sk_)[0-9A-Za-z_-]{8,}/g;
 const longestText = 2000;
 const deepest = 12;
 

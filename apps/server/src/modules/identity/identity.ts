@@ -1,7 +1,32 @@
 /** The door of identity: tokens, sessions, and who is behind them. */
 import type { DeveloperScope } from "@modelfaucet/contract/scopes.ts";
 
-export { type BootstrapCredentials, type BootstrapKind, createBootstrapCredentials } from "./bootstrap.ts";
+export {
+  type BootstrapCredentials,
+  type BootstrapKind,
+  createBootstrapCredentials,
+  credentialIdOf,
+} from "./bootstrap.ts";
+export { createSignInPause, type SignInPause } from "./console-pause.ts";
+export {
+  type ConsoleSession,
+  type ConsoleSessions,
+  createConsoleSessions,
+  csrfTokenOf,
+  isCsrfTokenOf,
+  suspendedOperator,
+} from "./console-sessions.ts";
+export {
+  changeConsoleSession,
+  endConsoleSession,
+  insertConsoleSession,
+  insertLink,
+  insertOperator,
+  type NewConsoleSession,
+  type Operator,
+  readOperatorByEmail,
+  useLink,
+} from "./console-store.ts";
 export {
   type DeveloperTokenItem,
   insertDeveloperToken,
@@ -48,7 +73,10 @@ export {
 
 /** A caller with a developer token, or with the bootstrap credential for developers. */
 export type DeveloperCaller = {
-  /** The token's id; `bootstrap` for the credential from the environment. */
+  /**
+   * The token's id; `bootstrap` for the credential from the environment; in a console session that a link opened, its
+   * person's e-mail address.
+   */
   tokenId: string;
   bootstrap: boolean;
   /** `null` for the bootstrap credential alone, which acts for any developer. */

@@ -38,7 +38,7 @@ export function createMissLimiter(nowMs: () => number): MissLimiter {
 }
 
 /** The /64 of an IPv6 address: one household can use all of it. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!address.includes(":")) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped) return mapped[1]!;
