@@ -16,13 +16,24 @@ export type AppliedMigration = { number: number; name: string; checksum: string;
 export type SchemaState =
   | { state: "ok"; version: number }
   | {
-      state: "older" | "newer" | "changed" | "missing" | "foreign" | "environment" | "server" | "forbidden";
+      state:
+        | "older"
+        | "newer"
+        | "changed"
+        | "missing"
+        | "foreign"
+        | "environment"
+        | "server"
+        | "forbidden"
+        | "restoring";
       version: number;
       sentence: string;
     };
 
 /** The oldest PostgreSQL that is served: views that obey row security, and what the schema says, begin with it. */
 const oldestServer = 150_000;
+/** Stands in a database from the first step of a restore until the last check has passed. */
+export const unfinishedTable = "restore_unfinished";
 const ownColumns = "applied_at,checksum,compatible_with,name,number";
 
 /**
@@ -37,7 +48,8 @@ export async function judgeDatabase(
   try {
     const facts = await readFacts(sql);
     const refused = refuseForeign(facts);
-    if (refused) return refused;
+    if (refused && !facts.restoring) return refused;
+    if (facts.restoring) return refuseUnfinished(sql, facts);
     if (facts.columns === null) return compareSchema(migrations, []);
     const applied = await sql<
       AppliedMigration[]
@@ -95,6 +107,8 @@ type Facts = {
   /** Tables and views in schema `public` that no extension made. */
   tables: number;
   stamped: boolean;
+  /** Whether a restore has begun here and did not end with every check passed. */
+  restoring: boolean;
 };
 
 async function readFacts(sql: postgres.Sql): Promise<Facts> {
@@ -106,7 +120,8 @@ async function readFacts(sql: postgres.Sql): Promise<Facts> {
         and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and not exists (select 1 from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
       ) as tables,
-      to_regclass('public.deployment') is not null as stamped`;
+      to_regclass('public.deployment') is not null as stamped,
+      to_regclass(${`public.${unfinishedTable}`}) is not null as restoring`;
   return facts!;
 }
 
@@ -125,6 +140,17 @@ function refuseForeign(facts: Facts): SchemaState | null {
     return { state: "foreign", version: 0, sentence };
   }
   return null;
+}
+
+/** What is half restored must not be served: indexes, policies and rows may be missing, and nothing else would say so. */
+async function refuseUnfinished(sql: postgres.Sql, facts: Facts): Promise<SchemaState> {
+  const [row] =
+    facts.columns === null
+      ? []
+      : await sql<{ version: number | null }[]>`select max(number) as version from schema_migrations`;
+  const sentence =
+    "a restore into this database did not end with every check passed: make a new empty database and restore into that";
+  return { state: "restoring", version: row?.version ?? 0, sentence };
 }
 
 async function readEnvironment(sql: postgres.Sql): Promise<string | null> {
