@@ -17,6 +17,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   apps,
   admin,
   platform,
+  console,
 ].flatMap((group) => Object.values(group) as RouteDefinition[]);
 
 /** Every route of the gateway. */
