@@ -9,6 +9,7 @@ import { mountGateway } from "../gateway/server.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
+import { keyCanaryPlace } from "../lib/secret-box.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
@@ -76,12 +77,11 @@ async function readSchema(config: Config) {
 }
 
 const canary = "modelfaucet";
-const canaryPlace = { table: "deployment", column: "key_canary", rowId: "1", owner: "platform" };
 
 /** The key ring must open the word that the first server of this database sealed. */
 async function refuseWrongKey(system: System): Promise<string | null> {
   const sealed = await system.database.write({}, async (tx) => {
-    const fresh = system.secretBox.seal(canary, canaryPlace);
+    const fresh = system.secretBox.seal(canary, keyCanaryPlace);
     const [row] = await tx<{ key_canary: string }[]>`
       update deployment set key_canary = coalesce(key_canary, ${fresh}) returning key_canary`;
     return row!.key_canary;
@@ -92,7 +92,7 @@ async function refuseWrongKey(system: System): Promise<string | null> {
 
 function opensCanary(system: System, sealed: string | null): boolean {
   try {
-    return sealed !== null && system.secretBox.open(sealed, canaryPlace) === canary;
+    return sealed !== null && system.secretBox.open(sealed, keyCanaryPlace) === canary;
   } catch {
     // Whoever asks says all that can be said; what does not open is not shown.
     return false;

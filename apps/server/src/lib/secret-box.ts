@@ -10,6 +10,16 @@ export type SecretBox = {
   open(sealed: string, place: SecretPlace): string;
   /** Eight hex characters of a one-way hash of the key that seals. */
   readonly keyId: string;
+  /** Those of all keys that open. */
+  readonly keyIds: readonly string[];
+};
+
+/** The known word by which a server tells whether its keys are those of the database. */
+export const keyCanaryPlace: SecretPlace = {
+  table: "deployment",
+  column: "key_canary",
+  rowId: "1",
+  owner: "platform",
 };
 
 export type SecretOpenFailure = "malformed" | "unknown_key" | "tampered";
@@ -38,6 +48,7 @@ export function createSecretBox(ring: readonly [string] | readonly [string, stri
   const keyId = keyIdOf(ring[0]);
   return {
     keyId,
+    keyIds: [...keys.keys()],
     seal(plain, place) {
       const facts = placeFacts(keyId, place);
       const dataKey = randomBytes(keyBytes);
