@@ -193,7 +193,7 @@ describe("the control API never fails of what it is sent", () => {
       sandbox: true,
       session_ttl_seconds: 1,
       default_developer_share_bps: 10_001,
-      rate_limits: {},
+      topups_enabled: true,
     };
     const { body } = await product.call("POST", "/v1/developer/apps", all, own);
     const issues = new Map<string, string>(
@@ -201,6 +201,6 @@ describe("the control API never fails of what it is sent", () => {
     );
     expect([...issues.keys()].sort()).toEqual(Object.keys(all).sort());
     expect(issues.get("sandbox")).toContain("package 5");
-    expect(issues.get("rate_limits")).toContain("package 2");
+    expect(issues.get("topups_enabled")).toContain("package 4");
   });
 });

@@ -83,11 +83,14 @@ create table budgets (
 call mf_protect('budgets', 'false', '{}', '{settlement}');
 call mf_declare('changing', 'budgets');
 
+create index accounts_by_budget on accounts (kind, owner_id, "window", window_start) where kind in ('developer', 'platform');
+
 alter table apps add column rate_limits jsonb not null default '{}';
 alter table apps add column wallet_limits jsonb not null default '{}';
 
 -- An account whose stored figures were found to be wrong takes no new hold until they are right again.
 alter table accounts add column stopped_at timestamptz;
+create index accounts_stopped on accounts (app_id, id) where stopped_at is not null;
 -- Every account that a request was charged to, so that a limit can be compared with what was spent under it.
 alter table usage_events add column leg_accounts uuid[] not null default '{}';
 

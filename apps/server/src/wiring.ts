@@ -244,6 +244,7 @@ function completeContextOf(parts: Parts): CompleteContext {
     topUpUrl: null,
     now: parts.feed.now,
     featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
+    boundsOf: (appId) => parts.directory.app(appId),
     spendsTest: (session) => !config.production || session.endUserOwn,
     onAttempt: (provider, result, ms) => {
       metrics.attempts.inc({ provider, result });

@@ -7,6 +7,7 @@ import {
   oneOf,
   percent,
   providerName,
+  rateIn,
   reserved,
   routeMode,
   routeModeIn,
@@ -96,17 +97,14 @@ export const featureLimits = z.strictObject({
   max_input_tokens: z.int().min(1).max(10_000_000).optional(),
   max_output_tokens: z.int().min(1).max(10_000_000).optional(),
   max_price_usd: moneyAboveZeroIn.optional(),
-  ...reserved(
-    2,
-    "user_day_usd",
-    "user_week_usd",
-    "user_month_usd",
-    "feature_day_usd",
-    "feature_month_usd",
-    "user_rpm",
-    "feature_rpm",
-    "user_concurrency",
-  ),
+  user_day_usd: moneyIn.optional(),
+  user_week_usd: moneyIn.optional(),
+  user_month_usd: moneyIn.optional(),
+  feature_day_usd: moneyIn.optional(),
+  feature_month_usd: moneyIn.optional(),
+  user_rpm: rateIn.optional(),
+  feature_rpm: rateIn.optional(),
+  user_concurrency: rateIn.optional(),
 });
 
 export const policyIn = z.strictObject({
@@ -163,6 +161,14 @@ export const effectivePolicy = z.strictObject({
     max_input_tokens: z.int().optional(),
     max_output_tokens: z.int(),
     max_price_usd: moneyOut.optional(),
+    user_day_usd: moneyOut.optional(),
+    user_week_usd: moneyOut.optional(),
+    user_month_usd: moneyOut.optional(),
+    feature_day_usd: moneyOut.optional(),
+    feature_month_usd: moneyOut.optional(),
+    user_rpm: z.int().optional(),
+    feature_rpm: z.int().optional(),
+    user_concurrency: z.int().optional(),
   }),
 });
 export type EffectivePolicy = z.output<typeof effectivePolicy>;
@@ -188,18 +194,13 @@ export function effectiveManifest(
   pricing: Pricing,
   defaults: ManifestDefaults,
 ): { policy: EffectivePolicy; pricing: EffectivePricing } {
-  const limits = policy.limits ?? {};
   return {
     policy: {
       route_preference: policy.route_preference ?? ["platform"],
       models: (policy.models?.map(modelEntryOf) ?? [...defaults.autoText]) as EffectivePolicy["models"],
       model_policy: "in_order",
       privacy: "standard",
-      limits: {
-        ...(limits.max_input_tokens === undefined ? {} : { max_input_tokens: limits.max_input_tokens }),
-        max_output_tokens: limits.max_output_tokens ?? defaultMaxOutputTokens,
-        ...(limits.max_price_usd === undefined ? {} : { max_price_usd: eightDecimals(limits.max_price_usd) }),
-      },
+      limits: effectiveLimits(policy.limits ?? {}),
     },
     pricing: {
       mode: "usage_markup",
@@ -208,6 +209,14 @@ export function effectiveManifest(
       developer_share_bps: pricing.developer_share_bps ?? defaults.developerShareBps,
     },
   };
+}
+
+function effectiveLimits(limits: z.output<typeof featureLimits>): EffectivePolicy["limits"] {
+  const spelled = Object.entries(limits).map(([name, value]) => [
+    name,
+    typeof value === "string" ? eightDecimals(value) : value,
+  ]);
+  return { max_output_tokens: defaultMaxOutputTokens, ...Object.fromEntries(spelled) };
 }
 
 function eightDecimals(amount: string): string {

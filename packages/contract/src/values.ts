@@ -21,6 +21,9 @@ export const moneyOut = z.string().regex(/^(0|[1-9]\d*)\.\d{8}$/);
 /** The balance of a wallet that may be in debt: the only money that may carry a minus sign. */
 export const signedMoneyOut = z.string().regex(/^-?(0|[1-9]\d*)\.\d{8}$/);
 
+/** Requests or tokens in a minute, or requests at a time. */
+export const rateIn = z.int().min(1).max(1_000_000_000);
+
 /** A share in basis points, 0..10000. */
 export const shareBps = z.int().min(0).max(10_000);
 

@@ -21,6 +21,7 @@ import { createAuthenticator } from "./authenticate.ts";
 import { createConsoleDoor } from "./console-door.ts";
 import { mountRoutes } from "./harness.ts";
 import { adminAppRoutes } from "./routes/admin-apps.ts";
+import { adminBooksRoutes } from "./routes/admin-books.ts";
 import { adminDeveloperRoutes } from "./routes/admin-developers.ts";
 import { adminMeRoutes } from "./routes/admin-me.ts";
 import { adminPriceBookRoutes } from "./routes/admin-price-book.ts";
@@ -29,11 +30,13 @@ import { adminReconciliationRoutes } from "./routes/admin-reconciliation.ts";
 import { adminSettingsRoutes } from "./routes/admin-settings.ts";
 import { adminWalletRoutes } from "./routes/admin-wallets.ts";
 import { appUsageRoutes } from "./routes/app-usage.ts";
+import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
 import { consoleRoutes } from "./routes/console.ts";
 import { developerAccountRoutes } from "./routes/developer-account.ts";
 import { developerAppRoutes } from "./routes/developer-apps.ts";
 import { developerFeatureRoutes } from "./routes/developer-features.ts";
 import { developerRequestRoutes } from "./routes/developer-requests.ts";
+import { limitRoutes } from "./routes/limits.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userAccountRoutes } from "./routes/user-account.ts";
 import { userReceiptRoutes } from "./routes/user-receipts.ts";
@@ -104,8 +107,11 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...userReceiptRoutes(),
       ...developerRequestRoutes(),
       ...appUsageRoutes(),
+      ...developerAnalyticsRoutes(common),
+      ...adminBooksRoutes(),
       ...adminWalletRoutes(common),
       ...adminReconciliationRoutes(),
+      ...limitRoutes(common),
     ],
     apiRoutes,
     {

@@ -57,13 +57,13 @@ export async function updateEndUser(
   deps: Deps,
   caller: DeveloperCaller,
   actor: AuditActor,
-  input: { publicAppId: string; endUserId: string; own: boolean },
+  input: { publicAppId: string; endUserId: string; own?: boolean | undefined },
 ): Promise<EndUser> {
   const { user, version } = await deps.database.write(tenantOf(caller), async (tx) => {
     const app = await requireApp(tx, caller, input.publicAppId);
     const before = await readEndUser(tx, app.id, input.endUserId);
     if (!before) throw new ApiError("not_found", "The app has no such end user.");
-    if (before.own === input.own) return { user: before, version: null };
+    if (input.own === undefined || before.own === input.own) return { user: before, version: null };
     await setOwn(tx, app.id, before.id, input.own);
     await append(tx, {
       ...actor,

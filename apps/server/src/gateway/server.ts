@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
+import { refuseStale } from "../lib/change-feed.ts";
 import { ApiError } from "../lib/errors.ts";
 import type { HttpServer } from "../lib/http.ts";
 import { toApiError } from "../lib/http-errors.ts";
@@ -93,11 +94,12 @@ async function complete(
   }
 }
 
-/** The session behind the bearer token. @throws invalid_session, expired_session, forbidden */
+/** The session behind the bearer token. @throws service_unavailable, invalid_session, expired_session, forbidden */
 async function authenticate(
   request: FastifyRequest,
-  options: Pick<GatewayOptions, "sessions" | "isOtherToken">,
+  options: Pick<GatewayOptions, "complete" | "sessions" | "isOtherToken">,
 ): Promise<SessionContext> {
+  refuseStale(options.complete.feed);
   const token = bearerToken(request);
   if (token === null)
     throw new ApiError("invalid_session", "Send a session token as `Authorization: Bearer mf_sess_…`.");
@@ -134,8 +136,9 @@ async function planContext(request: FastifyRequest, options: GatewayOptions): Pr
 }
 
 function levelOf(error: ApiError): string {
-  const level = error.details?.level ?? error.details?.limit;
-  if (typeof level === "string") return level;
+  const { level, limit } = (error.details ?? {}) as { level?: unknown; limit?: { level?: unknown } | string };
+  const told = level ?? (typeof limit === "object" ? limit.level : limit);
+  if (typeof told === "string") return told;
   return error.code === "insufficient_balance" || error.code === "wallet_frozen" ? "wallet" : "none";
 }
 

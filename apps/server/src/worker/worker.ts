@@ -59,13 +59,29 @@ export function createWorker(parts: WorkerParts): Worker {
   };
 }
 
-async function checkBooks({ database, metrics, log }: WorkerParts): Promise<void> {
+/** The checks that tell of single accounts: those are stopped until their figures are right again. */
+const accountChecks = new Set(["stored_balance_equals_last_entry", "held_equals_open_holds"]);
+
+async function checkBooks({ database, books, metrics, log }: WorkerParts): Promise<void> {
   const results = await database.read({ purpose: "operator" }, (tx) => runChecks(tx, minuteChecks));
   for (const { name, violations, offUsd, samples } of results) {
     metrics.booksFailedChecks.set({ check: name }, violations);
     metrics.booksDriftUsd.set({ check: name }, Number.parseFloat(formatUsd(offUsd)));
     if (violations > 0) log.error({ check: name, violations, samples }, "the books do not agree");
   }
+  const drifts = results.some(({ name, ok }) => !ok && accountChecks.has(name));
+  if (drifts || (await hasStoppedAccounts(database))) {
+    const { stopped, released } = await books.stopDrifting();
+    if (stopped + released > 0) log.warn({ stopped, released }, "accounts were stopped or released");
+  }
+}
+
+async function hasStoppedAccounts(database: Database): Promise<boolean> {
+  const rows = await database.read(
+    { purpose: "operator" },
+    (tx) => tx`select 1 from accounts where stopped_at is not null limit 1`,
+  );
+  return rows.length > 0;
 }
 
 async function readGauges({ database, metrics }: WorkerParts): Promise<void> {

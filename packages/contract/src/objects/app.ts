@@ -4,9 +4,11 @@ import {
   email,
   identifier,
   moneyAboveZeroIn,
+  moneyIn,
   moneyOut,
   oneOf,
   origin,
+  rateIn,
   reserved,
   shareBps,
   text,
@@ -37,7 +39,27 @@ export const appSettingsIn = {
   support_url: webUrl.nullable().optional(),
   support_email: email.nullable().optional(),
   abuse_email: email.nullable().optional(),
-  ...reserved(2, "rate_limits", "wallet_limits"),
+  rate_limits: z
+    .strictObject({
+      app_rpm: rateIn.optional(),
+      user_rpm: rateIn.optional(),
+      session_rpm: rateIn.optional(),
+      user_tpm: rateIn.optional(),
+      user_concurrency: rateIn.optional(),
+    })
+    .nullable()
+    .optional(),
+  wallet_limits: z
+    .strictObject({
+      user_day_usd: moneyIn.optional(),
+      user_week_usd: moneyIn.optional(),
+      user_month_usd: moneyIn.optional(),
+      user_max_balance_usd: moneyIn.optional(),
+      app_day_usd: moneyIn.optional(),
+      app_month_usd: moneyIn.optional(),
+    })
+    .nullable()
+    .optional(),
   ...reserved(4, "demo", "topups_enabled"),
   ...reserved("later", "auto_topup_enabled"),
 };
@@ -67,6 +89,8 @@ export const app = z.strictObject({
   support_url: z.string().optional(),
   support_email: z.string().optional(),
   abuse_email: z.string().optional(),
+  rate_limits: z.record(z.string(), z.int()),
+  wallet_limits: z.record(z.string(), moneyOut),
   limits: z.record(z.string(), z.json()),
   failing_gates: z.array(z.string()),
   suspended: z.strictObject({ what: z.string(), reason: z.string(), since: timeOut }).optional(),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { policyIn, pricingIn } from "../manifest.ts";
 import { app, appSettingsIn, appUser, createdApp, feature, featureVersion } from "../objects/app.ts";
+import { userLimitIn } from "../objects/limit.ts";
 import { defineRoute } from "../route.ts";
 import {
   identifier,
@@ -216,7 +217,11 @@ export const updateAppUser = defineRoute({
   pkg: 1,
   auth: writesUsers,
   params: z.strictObject({ publicAppId: identifier, id: uuid }),
-  body: z.strictObject({ own: z.boolean(), ...reserved(3, "status", "reason"), ...reserved(2, "limits") }),
+  body: z.strictObject({
+    own: z.boolean().optional(),
+    limits: z.array(userLimitIn).min(1).max(3).optional(),
+    ...reserved(3, "status", "reason"),
+  }),
   answer: appUser,
   codes: ["invalid_app", "not_found"],
   summary: "Marks an end user as the developer's own account, whose charges earn the developer nothing.",

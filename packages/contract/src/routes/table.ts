@@ -1,9 +1,12 @@
 import type { RouteDefinition } from "../route.ts";
 import * as admin from "./admin.ts";
+import * as adminBooks from "./admin-books.ts";
+import * as analytics from "./analytics.ts";
 import * as apps from "./apps.ts";
 import * as console from "./console.ts";
 import * as developer from "./developer.ts";
 import * as gateway from "./gateway.ts";
+import * as limits from "./limits.ts";
 import * as platform from "./platform.ts";
 import * as operations from "./public.ts";
 import * as sessions from "./sessions.ts";
@@ -16,7 +19,10 @@ export const apiRoutes: readonly RouteDefinition[] = [
   developer,
   apps,
   admin,
+  adminBooks,
+  analytics,
   platform,
+  limits,
   console,
 ].flatMap((group) => Object.values(group) as RouteDefinition[]);
 

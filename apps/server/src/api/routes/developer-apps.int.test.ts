@@ -74,7 +74,8 @@ describe("apps", () => {
       [{ allowed_origins: ["http://app.example.com"] }, "allowed_origins.0"],
       [{ support_url: "http://help.example.com" }, "support_url"],
       [{ topups_enabled: true }, "topups_enabled"],
-      [{ rate_limits: {} }, "rate_limits"],
+      [{ rate_limits: { app_rpm: 0 } }, "rate_limits.app_rpm"],
+      [{ wallet_limits: { user_day_usd: -1 } }, "wallet_limits.user_day_usd"],
       [{ session_ttl_seconds: 5 }, "session_ttl_seconds"],
       [{ status: "suspended" }, "status"],
     ] as const) {

@@ -3,16 +3,23 @@ import * as routes from "@modelfaucet/contract/routes/apps.ts";
 import { type AppDeps, createApp, disableApp, updateApp } from "../../flows/apps.ts";
 import { requireApp } from "../../flows/developers-calling.ts";
 import { createEndUser, updateEndUser } from "../../flows/end-users.ts";
+import { type LimitDeps, setLimitsOfUser } from "../../flows/limits.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, parseUsd } from "../../lib/money.ts";
 import type { SecretBox } from "../../lib/secret-box.ts";
-import { type App, type AppChange, type EndUser, listApps } from "../../modules/tenancy/tenancy.ts";
+import {
+  type App,
+  type AppChange,
+  type EndUser,
+  listApps,
+  type WalletLimits,
+} from "../../modules/tenancy/tenancy.ts";
 import { pageOf } from "../list.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { ownOrNamed } from "./developer-account.ts";
 import { pageQueryOf } from "./developer-paging.ts";
 
-export function developerAppRoutes(deps: AppDeps & { secretBox: SecretBox }): Mounted[] {
+export function developerAppRoutes(deps: AppDeps & LimitDeps & { secretBox: SecretBox }): Mounted[] {
   return [
     mount(routes.listApps, async ({ actor, query, read }) => {
       const scope = {
@@ -62,15 +69,17 @@ export function developerAppRoutes(deps: AppDeps & { secretBox: SecretBox }): Mo
         }),
       ),
     ),
-    mount(routes.updateAppUser, async ({ actor, params, body, audit }) =>
-      userAnswer(
-        await updateEndUser(deps, actor.caller, audit, {
-          publicAppId: params.publicAppId,
-          endUserId: params.id,
-          own: body.own,
-        }),
-      ),
-    ),
+    mount(routes.updateAppUser, async ({ actor, params, body, audit }) => {
+      const user = { publicAppId: params.publicAppId, endUserId: params.id };
+      if (body.limits) {
+        const limits = body.limits.map(({ window, limit_usd }) => ({
+          window,
+          limitUsd: limit_usd === null ? null : parseUsd(limit_usd)!,
+        }));
+        await setLimitsOfUser(deps, actor.caller, audit, { ...user, limits });
+      }
+      return userAnswer(await updateEndUser(deps, actor.caller, audit, { ...user, own: body.own }));
+    }),
   ];
 }
 
@@ -99,6 +108,8 @@ export function appAnswer(app: App) {
     support_url: app.supportUrl ?? undefined,
     support_email: app.supportEmail ?? undefined,
     abuse_email: app.abuseEmail ?? undefined,
+    rate_limits: { ...app.rateLimits },
+    wallet_limits: { ...app.walletLimits },
     limits: { ...app.limits },
     failing_gates: [],
     version: app.version,
@@ -126,8 +137,16 @@ function changeOf(body: BodyOf<typeof routes.updateApp>): AppChange {
     supportUrl: body.support_url,
     supportEmail: body.support_email,
     abuseEmail: body.abuse_email,
+    rateLimits: body.rate_limits === null ? {} : body.rate_limits,
+    walletLimits: body.wallet_limits === null ? {} : body.wallet_limits && spelledOut(body.wallet_limits),
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as AppChange;
+}
+
+/** Amounts as they are stored and told: eight decimals. */
+function spelledOut(limits: Record<string, string | undefined>): WalletLimits {
+  const named = Object.entries(limits).filter(([, usd]) => usd !== undefined);
+  return Object.fromEntries(named.map(([name, usd]) => [name, formatUsd(parseUsd(usd!)!)]));
 }
 
 function userAnswer(user: EndUser) {

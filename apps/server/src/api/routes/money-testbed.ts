@@ -69,6 +69,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
   const deps = {
     database,
     books,
+    directory: bed.directory,
     production: false,
     restrictsTestMoney: false,
     testCreditMaxUsd: usd("100"),

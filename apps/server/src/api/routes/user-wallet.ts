@@ -11,11 +11,14 @@ import {
   readUserWallet,
   type TestMoneyRule,
 } from "../../modules/books/books.ts";
+import type { Directory } from "../../modules/tenancy/tenancy.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { cursorOf, placeForms, placeOf } from "../place-cursor.ts";
+import { boundLimits } from "./limits.ts";
 
 export type UserWalletDeps = TestMoneyRule & {
   database: Pick<Database, "read">;
+  directory: Pick<Directory, "app">;
   onError: (error: unknown) => void;
 };
 
@@ -30,7 +33,9 @@ export function userWalletRoutes(deps: UserWalletDeps): readonly Mounted[] {
         const wallet = { appId, id: endUserId };
         await watch.untilDiffers(wallet, usdFromStore(known), waitSeconds * 1_000, call.leaving());
       }
-      const wallet = await call.read((tx) => readUserWallet(tx, { appId, endUserId, sessionId }, deps));
+      const { specs } = await boundLimits(deps, call.actor.session);
+      const user = { appId, endUserId, sessionId };
+      const wallet = await call.read((tx) => readUserWallet(tx, user, specs, deps));
       if (!wallet) throw new ApiError("not_found", "There is no such wallet.");
       return wallet;
     }),

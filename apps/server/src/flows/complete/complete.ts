@@ -7,9 +7,11 @@ import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import type { JsonObject } from "../../providers/provider.ts";
+import { type AppBounds, spendingLimitsOf } from "../spending-limits.ts";
 import { completionBody } from "./answer.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
-import { type HoldContext, HoldUnknown, holdForPlan } from "./hold.ts";
+import { type HoldContext, holdForPlan } from "./hold.ts";
+import { HoldUnknown } from "./hold-refusal.ts";
 import { type Plan, type PlannableFeature, planCompletion } from "./plan.ts";
 import { type RelayContext, relayStream, settleStopped } from "./relay.ts";
 import { type AskedCompletion, readCompletionBody } from "./request-body.ts";
@@ -18,10 +20,11 @@ import { settleFailure, settleSuccess } from "./settlement.ts";
 
 export type CompleteContext = AttemptContext &
   RelayContext &
-  Omit<HoldContext, "spendsTest"> & {
+  Omit<HoldContext, "spendsTest" | "spendingLimits"> & {
     feed: ChangeFeed;
     prices: PriceBook;
     featuresOf: (appId: string) => Promise<readonly PlannableFeature[] | null>;
+    boundsOf: (appId: string) => Promise<AppBounds | null>;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
     onStage: (stage: "plan" | "hold" | "relay" | "settle", ms: number) => void;
@@ -68,7 +71,8 @@ export async function admitCompletion(
   }
   const asked = readCompletionBody(request.body, request.headers);
   const features = await context.featuresOf(session.appId);
-  if (!features) throw new ApiError("invalid_app", "This app is not active.");
+  const bounds = await context.boundsOf(session.appId);
+  if (!features || !bounds) throw new ApiError("invalid_app", "This app is not active.");
   const plan = planCompletion(asked, {
     session,
     features,
@@ -98,6 +102,7 @@ export async function admitCompletion(
   const held = await holdForPlan(plan, asked, facts, session, claim, {
     ...context,
     spendsTest: context.spendsTest(session),
+    spendingLimits: spendingLimitsOf(session, bounds, plan.feature),
   }).catch((error: unknown) => {
     if (error instanceof HoldUnknown) closeUnknownHold(facts, plan, asked, claim, request.startedAt, context);
     throw error;

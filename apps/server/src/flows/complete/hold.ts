@@ -4,17 +4,19 @@ import { receiptIdOf, requestIdOf } from "../../lib/ids.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import { type Books, nobody } from "../../modules/books/books.ts";
-import type {
-  AccountSpec,
-  KeyClaim,
-  OpenItem,
-  OpenResult,
-  RefusedBy,
-  RequestFacts,
+import {
+  type AccountSpec,
+  isBudget,
+  type KeyClaim,
+  type OpenItem,
+  type OpenResult,
+  type RequestFacts,
 } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import { boundInputTokens, type InputBound, promptTexts } from "../../modules/metering/metering.ts";
 import { affordableOutputTokens, type ChargeRule, worstCaseUsd } from "../../modules/pricing/pricing.ts";
+import type { SpendingLimit } from "../spending-limits.ts";
+import { type Answered, answered, asCounted, refusal } from "./hold-refusal.ts";
 import type { Plan, Route } from "./plan.ts";
 import type { AskedCompletion } from "./request-body.ts";
 
@@ -34,16 +36,6 @@ export type Held = {
   unaffordable: readonly Route[];
 };
 
-/** The database did not answer in time. The hold may be committed: its request has to be closed. */
-export class HoldUnknown extends ApiError {
-  constructor() {
-    super("service_unavailable", "The service cannot reach its database; try again in a few seconds.", {
-      retryAfterSeconds: 2,
-      cause: "the outcome of the hold is unknown",
-    });
-  }
-}
-
 export type HoldContext = {
   books: Books;
   counter: TokenCounter;
@@ -51,6 +43,8 @@ export type HoldContext = {
   topUpUrl: string | null;
   /** Whether this user may spend test money here. */
   spendsTest: boolean;
+  /** Every limit on spending that applies to the request, beside wallet and session cap. */
+  spendingLimits: readonly SpendingLimit[];
 };
 
 /**
@@ -83,17 +77,43 @@ export async function holdForPlan(
   return heldOf(decided, plan, asked, byCount);
 
   async function open(offered: Offer, isFinal: boolean): Promise<Answered> {
-    const { minUsd: least, maxUsd: most } = offered;
     const item: OpenItem = {
       facts,
-      minUsd: least,
-      maxUsd: most,
-      accounts: accountsOf(session),
+      minUsd: offered.minUsd,
+      maxUsd: offered.maxUsd,
+      accounts: accountsOf(session, context.spendingLimits),
       spendsTest: context.spendsTest,
       claim,
       isFinal,
     };
-    return answered(await context.books.open(item, context.holdDeadlineMs), context);
+    return answered(await openLeasing(item, context), context.topUpUrl);
+  }
+}
+
+/**
+ * An app's part of a budget is filled as it is needed: where that alone refuses, more of it is leased and the hold asked
+ * again. Only the last refusal is kept as a key's answer.
+ */
+async function openLeasing(item: OpenItem, context: HoldContext): Promise<OpenResult> {
+  const { books, holdDeadlineMs, spendingLimits } = context;
+  const budgets = spendingLimits.filter(isBudget);
+  if (budgets.length === 0) return books.open(item, holdDeadlineMs);
+  const { appId, developerId } = item.facts;
+  let needsWhole = true;
+  for (let leases = 0; ; leases++) {
+    const opened = await books.open({ ...item, isFinal: false, needsWhole }, holdDeadlineMs);
+    if (opened.outcome !== "refused") return opened;
+    const spec = budgets.find(({ kind, window }) => kind === opened.by.kind && window === opened.by.window);
+    const covered =
+      spec !== undefined &&
+      leases <= budgets.length &&
+      (await books.lease({ appId, developerId, spec, needUsd: item.maxUsd }));
+    if (covered || (spec !== undefined && needsWhole)) {
+      // What is left of the budget is in the slice now, and a smaller hold may fit it.
+      needsWhole = covered && needsWhole;
+      continue;
+    }
+    return item.isFinal && item.claim ? books.open(item, holdDeadlineMs) : opened;
   }
 }
 
@@ -180,47 +200,16 @@ function refuseUnfit(plan: Plan, offered: Offer): void {
   );
 }
 
-/** The accounts that may refuse this request: the session's cap, where it has one, and the wallet. */
-function accountsOf(session: SessionContext): AccountSpec[] {
+/** The accounts that may refuse this request: the session's cap, where it has one, the wallet, and every limit. */
+function accountsOf(session: SessionContext, limits: readonly SpendingLimit[]): AccountSpec[] {
   const base = { scopeId: nobody, setBy: "app", window: "total", zone: "UTC", limitUsd: null } as const;
   const wallet: AccountSpec = { ...base, kind: "wallet", ownerId: session.endUserId };
-  if (session.maxSpendUsd === null) return [wallet];
-  return [{ ...base, kind: "session", ownerId: session.sessionId, scopeId: session.endUserId }, wallet];
-}
-
-type Answered = Extract<OpenResult, { outcome: "held" | "refused" }>;
-
-function answered(result: OpenResult, context: HoldContext): Answered {
-  if (result.outcome === "held" || result.outcome === "refused") return result;
-  if (result.outcome === "key_refused") throw refusal(result.by, context.topUpUrl);
-  if (result.outcome === "unknown") throw new HoldUnknown();
-  const details = { request_id: requestIdOf(result.requestId), receipt_id: receiptIdOf(result.requestId) };
-  if (result.state === "mismatch") {
-    throw new ApiError(
-      "idempotency_mismatch",
-      "This Idempotency-Key was used with another body; use a new key.",
-      {
-        param: "Idempotency-Key",
-      },
-    );
-  }
-  if (result.state === "running") {
-    throw new ApiError(
-      "idempotency_in_progress",
-      "A request under this Idempotency-Key is still running; wait for it.",
-      {
-        retryAfterSeconds: 1,
-        details: { request_id: details.request_id },
-      },
-    );
-  }
-  throw new ApiError(
-    "conflict",
-    "This request has been answered and charged already; its receipt tells what it cost.",
-    {
-      details: { reason: "already_done", ...details },
-    },
-  );
+  if (session.maxSpendUsd === null) return [wallet, ...limits];
+  return [
+    { ...base, kind: "session", ownerId: session.sessionId, scopeId: session.endUserId },
+    wallet,
+    ...limits,
+  ];
 }
 
 function heldOf(
@@ -279,66 +268,4 @@ async function countInput(
       : tokenizerMargin.other;
   const messages = (asked.body.messages as unknown[]).length;
   return Math.min(bound, Math.ceil((counted.tokens + 8 * messages + 16) * margin) + imageTokens);
-}
-
-/** The same refusal, told of what the request needs by the count, which is less than its bytes suggested. */
-function asCounted(by: RefusedBy, requiredUsd: Usd): RefusedBy {
-  if (by.reason === "debt") return { ...by, requiredUsd };
-  return { ...by, requiredUsd, reason: by.balanceUsd >= requiredUsd ? "held" : "balance" };
-}
-
-function refusal(by: RefusedBy, topUpUrl: string | null): ApiError {
-  const required_usd = formatUsd(by.requiredUsd);
-  if (by.kind === "session") {
-    return new ApiError(
-      "price_above_maximum",
-      "This request can cost more than the session may still spend.",
-      {
-        details: {
-          limit: "session",
-          reason: by.reason,
-          maximum_usd: formatUsd(by.balanceUsd),
-          held_usd: formatUsd(by.heldUsd),
-          required_usd,
-        },
-      },
-    );
-  }
-  if (by.kind !== "wallet") {
-    return new ApiError(
-      "budget_exceeded",
-      `The limit of the ${by.kind.replace("_", " ")} does not cover this request.`,
-      {
-        details: {
-          level: by.kind,
-          window: by.window,
-          ...(by.limitUsd === null
-            ? {}
-            : { limit_usd: formatUsd(by.limitUsd), used_usd: formatUsd(by.limitUsd - by.balanceUsd) }),
-          required_usd,
-          set_by: by.setBy,
-          zone: by.zone,
-          ...(by.resetAt === null ? {} : { reset_at: by.resetAt }),
-        },
-      },
-    );
-  }
-  if (by.reason === "debt") {
-    return new ApiError("wallet_frozen", "The wallet is in debt; a top-up pays it first.", {
-      details: { debt_usd: formatUsd(by.debtUsd), balance_usd: formatUsd(by.balanceUsd), required_usd },
-    });
-  }
-  const sentence =
-    by.reason === "held"
-      ? "Running requests reserve what is left; wait for them, or add credit."
-      : "There is not enough credit for this request; add credit or shorten it.";
-  return new ApiError("insufficient_balance", sentence, {
-    details: {
-      reason: by.reason,
-      balance_usd: formatUsd(by.balanceUsd),
-      held_usd: formatUsd(by.heldUsd),
-      required_usd,
-      ...(topUpUrl === null ? {} : { top_up_url: topUpUrl }),
-    },
-  });
 }

@@ -1,5 +1,7 @@
 import type { Database } from "../../lib/db.ts";
+import { leaseSlice, type SliceItem } from "./budgets.ts";
 import { type Committer, type CommitterOptions, createCommitter } from "./committer.ts";
+import { stopDriftingAccounts } from "./drift.ts";
 import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
 import * as store from "./store.ts";
 
@@ -20,6 +22,8 @@ export {
   listTransactions,
   listWallets,
   type OwnedWalletObject,
+  readBudgetUse,
+  readUserLimits,
   readUserWallet,
   reconcileWallets,
   type TestMoneyRule,
@@ -43,6 +47,10 @@ export type Books = {
   move(item: MoveItem): Promise<MoveResult>;
   /** Renews the leases of requests that live here and notes their progress. Gives back the ids that are still open. */
   renew(progress: readonly store.ProgressRow[]): Promise<Set<string>>;
+  /** Gives an app more of a budget that apps share, if there is more. */
+  lease(item: SliceItem): Promise<boolean>;
+  /** Stops new holds on accounts whose figures do not agree, and lets them go on when they do again. */
+  stopDrifting(): Promise<{ stopped: number; released: number }>;
   /** Entries that wait for a batch. */
   readonly waiting: number;
   stop(): Promise<void>;
@@ -59,6 +67,8 @@ export function createBooks(options: CommitterOptions): Books {
         const rows = await store.renewHolds(tx, progress, options.context.holdTtlSeconds);
         return new Set(rows.map((row) => row.id as string));
       }),
+    lease: (item) => committer.exclusive((tx) => leaseSlice(tx, item)),
+    stopDrifting: () => committer.exclusive(stopDriftingAccounts),
     get waiting() {
       return committer.waiting;
     },

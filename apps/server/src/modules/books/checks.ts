@@ -87,6 +87,27 @@ export const deepChecks: readonly Check[] = [
       where a.kind = 'session' and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) limit ${mostViolations}`,
   },
   {
+    name: "limit_equals_what_is_left_and_charged",
+    invariant: "I-03",
+    violations: (tx) => tx<Violation[]>`
+      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.charged, 0))::text as off_usd
+      from accounts a left join (
+        select e.app_id, leg.id, sum(e.charge_usd) as charged from usage_events e cross join lateral unnest(e.leg_accounts) as leg (id)
+        group by 1, 2) u on u.app_id = a.app_id and u.id = a.id
+      where a.kind not in ('wallet', 'session') and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) limit ${mostViolations}`,
+  },
+  {
+    name: "budget_equals_its_slices",
+    invariant: "I-07",
+    violations: (tx) => tx<Violation[]>`
+      select b.level || '/' || b.owner_id as id, (b.leased_usd - coalesce(s.leased, 0))::text as off_usd
+      from budgets b left join (
+        select kind, owner_id, "window", window_start, sum(limit_usd) as leased from accounts
+        where kind in ('developer', 'platform') group by 1, 2, 3, 4) s
+        on s.kind = b.level and s.owner_id = b.owner_id and s."window" = b."window" and s.window_start = b.window_start
+      where b.leased_usd <> coalesce(s.leased, 0) limit ${mostViolations}`,
+  },
+  {
     name: "entries_sum_to_zero",
     invariant: "I-01 I-02 I-04",
     violations: (tx) => tx<Violation[]>`

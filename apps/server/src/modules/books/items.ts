@@ -24,9 +24,16 @@ export type AccountSpec = {
   setBy: "user" | "developer" | "app" | "feature" | "operator";
   window: AccountWindow;
   zone: string;
-  /** What a window starts with; `null` for wallets and for accounts that exist already. */
+  /**
+   * What the limit is now; a window starts with it, and one that runs follows when it changes. `null` for wallets and
+   * for accounts that were made with what they belong to. Of a budget that apps share it is the whole budget's.
+   */
   limitUsd: Usd | null;
 };
+
+/** A budget over several apps: each has an account of its own, filled with slices of the whole. */
+export const isBudget = (spec: Pick<AccountSpec, "kind">): boolean =>
+  spec.kind === "developer" || spec.kind === "platform";
 
 export const nobody = "00000000-0000-0000-0000-000000000000";
 
@@ -60,6 +67,8 @@ export type OpenItem = {
   /** Whether this user may spend test money here. */
   spendsTest: boolean;
   claim: KeyClaim | null;
+  /** A budget that apps share refuses unless the whole of `maxUsd` is there: its app's part can be filled first. */
+  needsWhole?: boolean;
   /** Whether a refusal stays the key's answer; the first try of a request that may be asked again frees it. */
   isFinal: boolean;
 };
@@ -77,8 +86,11 @@ export type RefusedBy = {
   heldUsd: Usd;
   debtUsd: Usd;
   requiredUsd: Usd;
-  /** `held`: running requests reserve what is there; `debt`: nothing may be spent; else the balance is short. */
-  reason: "held" | "balance" | "debt";
+  /**
+   * `held`: running requests reserve what is there; `debt`: nothing may be spent; `stopped`: its stored figures do not
+   * agree with what follows from its entries; else the balance is short.
+   */
+  reason: "held" | "balance" | "debt" | "stopped";
 };
 
 export type OpenResult =

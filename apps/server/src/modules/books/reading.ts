@@ -2,8 +2,12 @@
 import type { Tx } from "../../lib/db.ts";
 import { isUuid } from "../../lib/ids.ts";
 import { type Usd, usdFromStore } from "../../lib/money.ts";
+import type { AccountSpec } from "./items.ts";
+import { readLimitRows } from "./limit-reading.ts";
 import {
+  type LimitRow,
   ledgerKindsOf,
+  limitItemOf,
   type OwnedWalletObject,
   transactionOf,
   type WalletObject,
@@ -32,10 +36,11 @@ export type WalletPage<Item> = { items: Item[]; next: string | null };
 /** Where test money is real money's neighbour, only own users and sandbox apps may spend it. */
 export type TestMoneyRule = { restrictsTestMoney: boolean };
 
-/** The wallet of one end user, with the cap of the session that asks. `null` when there is none. */
+/** The wallet of one end user, with the cap of the session that asks and the limits named. `null` when there is none. */
 export async function readUserWallet(
   tx: Tx,
   user: { appId: string; endUserId: string; sessionId: string },
+  specs: readonly AccountSpec[],
   rule: TestMoneyRule,
 ): Promise<WalletObject | null> {
   const [row] = await selectWallets(
@@ -44,11 +49,34 @@ export async function readUserWallet(
     { before: null, limit: 1 },
   );
   if (!row) return null;
-  return walletObjectOf(
-    row,
-    await selectSessionLimits(tx, user.appId, user.sessionId),
-    rule.restrictsTestMoney,
-  );
+  return walletObjectOf(row, await limitRowsOf(tx, user, specs), rule.restrictsTestMoney);
+}
+
+type BoundUser = { appId: string; sessionId: string };
+
+/** The session's cap and the limits named, with what is spent and left of each. */
+export async function readUserLimits(
+  tx: Tx,
+  user: BoundUser,
+  specs: readonly AccountSpec[],
+): Promise<WalletObject["limits"]> {
+  return (await limitRowsOf(tx, user, specs)).map(limitItemOf);
+}
+
+/** What is spent and left of limits of any app, in the order of `specs`. Purpose `operator`. */
+export async function readBudgetUse(
+  tx: Tx,
+  appId: string,
+  specs: readonly AccountSpec[],
+): Promise<WalletObject["limits"]> {
+  return (await readLimitRows(tx, appId, specs)).map(limitItemOf);
+}
+
+async function limitRowsOf(tx: Tx, user: BoundUser, specs: readonly AccountSpec[]): Promise<LimitRow[]> {
+  return [
+    ...(await selectSessionLimits(tx, user.appId, user.sessionId)),
+    ...(await readLimitRows(tx, user.appId, specs)),
+  ];
 }
 
 /** A wallet and what a money move needs to know of it. */

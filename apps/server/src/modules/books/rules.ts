@@ -1,15 +1,16 @@
 import { addUsd, maxUsd, minUsd, subtractUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type {
-  AccountKind,
-  AccountSpec,
-  AccountWindow,
-  Fund,
-  Leg,
-  MoveItem,
-  MoveResult,
-  OpenItem,
-  OpenResult,
-  RefusedBy,
+import {
+  type AccountKind,
+  type AccountSpec,
+  type AccountWindow,
+  type Fund,
+  isBudget,
+  type Leg,
+  type MoveItem,
+  type MoveResult,
+  type OpenItem,
+  type OpenResult,
+  type RefusedBy,
 } from "./items.ts";
 
 /** One locked account row. The decisions of a batch change it in memory; the batch writes it back once. */
@@ -23,7 +24,7 @@ export type Account = {
   fund: Fund | "none";
   window: AccountWindow;
   zone: string;
-  /** Whether it is the window that runs now. */
+  /** Whether the batch asked for it by what it limits: a wallet, or the window that runs now. */
   current: boolean;
   resetAt: string | null;
   limitUsd: Usd | null;
@@ -31,6 +32,8 @@ export type Account = {
   heldUsd: Usd;
   debtUsd: Usd;
   walletSeq: bigint;
+  /** Its figures were found to be wrong, so it takes no new hold. */
+  isStopped: boolean;
   changed: boolean;
 };
 
@@ -87,8 +90,14 @@ export function decideOpen(
 ): Extract<OpenResult, { outcome: "held" | "refused" }> {
   const sources = item.accounts.map((spec) => sourceOf(item, spec, accounts));
   const refusing = sources
-    .filter((source) => source.debtUsd > 0n || source.availableUsd < item.minUsd)
-    .sort((a, b) => tellingOrder.indexOf(a.kind) - tellingOrder.indexOf(b.kind))[0];
+    .filter(
+      (source) => source.isStopped || source.debtUsd > 0n || source.availableUsd < neededOf(item, source),
+    )
+    .sort(
+      (a, b) =>
+        tellingOrder.indexOf(a.kind) - tellingOrder.indexOf(b.kind) ||
+        (a.availableUsd < b.availableUsd ? -1 : a.availableUsd > b.availableUsd ? 1 : 0),
+    )[0];
   if (refusing) return { outcome: "refused", by: refusalOf(refusing, item.minUsd) };
   let holdUsd = item.maxUsd;
   let cutBy: AccountKind | null = null;
@@ -178,10 +187,15 @@ type Source = {
   heldUsd: Usd;
   debtUsd: Usd;
   availableUsd: Usd;
+  isStopped: boolean;
 };
 
 function sourceOf(item: OpenItem, spec: AccountSpec, accounts: Accounts): Source {
-  const found = accounts.of(item.facts.appId, spec);
+  const named = accounts.of(item.facts.appId, spec);
+  // Only a wallet is several accounts; a limit has one per window.
+  const found = spec.kind === "wallet" ? named : named.slice(0, 1);
+  if (spec.limitUsd !== null && !isBudget(spec))
+    for (const account of found) followLimit(account, spec.limitUsd);
   const spendable = found
     .filter((account) => account.fund !== "test" || item.spendsTest)
     .sort((a, b) => fundOrder(a) - fundOrder(b));
@@ -195,19 +209,40 @@ function sourceOf(item: OpenItem, spec: AccountSpec, accounts: Accounts): Source
     heldUsd,
     debtUsd: addUsd(...found.map((account) => account.debtUsd), maxUsd(zeroUsd, -balanceUsd as Usd)),
     availableUsd: addUsd(...spendable.map((account) => maxUsd(zeroUsd, available(account)))),
+    isStopped: found.some((account) => account.isStopped),
   };
+}
+
+/** The least that an account has to give. */
+const neededOf = (item: OpenItem, { spec }: Source): Usd =>
+  item.needsWhole && isBudget(spec) ? item.maxUsd : item.minUsd;
+
+/** A limit that was changed while its window runs: what is spent and held under it stays so. */
+function followLimit(account: Account, wantedUsd: Usd): void {
+  const spentUsd = subtractUsd(account.limitUsd!, account.balanceUsd);
+  const limitUsd = maxUsd(wantedUsd, addUsd(spentUsd, account.heldUsd));
+  if (limitUsd === account.limitUsd) return;
+  account.limitUsd = limitUsd;
+  account.balanceUsd = subtractUsd(limitUsd, spentUsd);
+  account.changed = true;
 }
 
 function refusalOf(source: Source, requiredUsd: Usd): RefusedBy {
   const [account] = source.accounts;
-  const reason = source.debtUsd > 0n ? "debt" : source.balanceUsd >= requiredUsd ? "held" : "balance";
+  const reason = source.isStopped
+    ? "stopped"
+    : source.debtUsd > 0n
+      ? "debt"
+      : source.balanceUsd >= requiredUsd
+        ? "held"
+        : "balance";
   return {
     kind: source.kind,
     setBy: source.spec.setBy,
     window: source.spec.window,
     zone: source.spec.zone,
     resetAt: account?.resetAt ?? null,
-    limitUsd: account?.limitUsd ?? source.spec.limitUsd,
+    limitUsd: isBudget(source.spec) ? source.spec.limitUsd : (account?.limitUsd ?? source.spec.limitUsd),
     balanceUsd: source.balanceUsd,
     heldUsd: source.heldUsd,
     debtUsd: source.debtUsd,

@@ -1,7 +1,7 @@
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
 import { columnsOf } from "./columns.ts";
-import type { AccountSpec, Fund, KeyClaim } from "./items.ts";
+import { type AccountSpec, type Fund, isBudget, type KeyClaim } from "./items.ts";
 import type { Account } from "./rules.ts";
 
 /** An open hold as the books have it locked. */
@@ -71,11 +71,11 @@ export const readKeys = (tx: Tx, claims: readonly (KeyClaim & { appId: string })
 
 export type WindowSpec = AccountSpec & { appId: string; developerId: string };
 
-/** Makes the accounts of windows that have just begun: each starts with its limit. */
+/** Makes the accounts of windows that have just begun: each starts with its limit, an app's part of a budget empty. */
 export const addMissingWindows = (tx: Tx, specs: readonly WindowSpec[]) => tx`
   insert into accounts (app_id, developer_id, kind, owner_id, scope_id, set_by, "window", zone, window_start, limit_usd, balance_usd)
   select app_id, developer_id, kind, owner_id, scope_id, set_by, "window", zone, mf_window_start("window", zone, mf_now()), limit_usd, limit_usd
-  from json_to_recordset(${rows(specs.map((s) => ({ ...specRow(s), developer_id: s.developerId, limit_usd: formatUsd(s.limitUsd!) })))}::text::json)
+  from json_to_recordset(${rows(specs.map((s) => ({ ...specRow(s), developer_id: s.developerId, limit_usd: isBudget(s) ? "0" : formatUsd(s.limitUsd!) })))}::text::json)
     as w (app_id uuid, developer_id uuid, kind text, owner_id uuid, scope_id uuid, set_by text, "window" text, zone text, limit_usd numeric(20,8))
   order by app_id, kind, owner_id, scope_id, set_by, "window"
   on conflict do nothing`;
@@ -89,22 +89,23 @@ export const lockAccounts = (
   specs: readonly (AccountSpec & { appId: string })[],
   closing: readonly Placed[],
 ) => tx`
-  with wanted as materialized (
-    select a.app_id, a.id
+  with named as (
+    select a.app_id, a.id, true as current
     from (${specsOf(tx, specs)}) w
     join accounts a on a.app_id = w.app_id and a.kind = w.kind and a.owner_id = w.owner_id and a.scope_id = w.scope_id
       and a.set_by = w.set_by and a."window" = w."window" and a.window_start = mf_window_start(w."window", w.zone, mf_now())
-    union
-    select h.app_id, a.id
+    union all
+    select h.app_id, a.id, a.is_wallet
     from (${placedOf(tx, closing)}) c
     join holds h using (app_id, id)
     cross join lateral (
-      select leg as id from unnest(h.leg_accounts) leg
+      select leg as id, false as is_wallet from unnest(h.leg_accounts) leg
       union all
-      select w.id from accounts w where w.app_id = h.app_id and w.kind = 'wallet' and w.owner_id = h.end_user_id) a)
+      select w.id, true from accounts w where w.app_id = h.app_id and w.kind = 'wallet' and w.owner_id = h.end_user_id) a),
+  wanted as materialized (select app_id, id, bool_or(current) as current from named group by app_id, id)
   select a.app_id, a.id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.zone, a.limit_usd::text,
     a.balance_usd::text, a.held_usd::text, a.debt_usd::text, a.wallet_seq::text,
-    a.window_start = mf_window_start(a."window", a.zone, mf_now()) as current,
+    a.stopped_at is not null as is_stopped, wanted.current,
     case when a."window" <> 'total' then mf_window_end(a."window", a.zone, a.window_start) end as reset_at
   from wanted join accounts a using (app_id, id)
   order by a.app_id, a.kind, a.owner_id, a.scope_id, a.set_by, a.fund, a."window", a.window_start
@@ -128,6 +129,7 @@ export function accountOf(row: Record<string, unknown>): Account {
     heldUsd: usdFromStore(row.held_usd as string),
     debtUsd: usdFromStore(row.debt_usd as string),
     walletSeq: BigInt(row.wallet_seq as string),
+    isStopped: row.is_stopped as boolean,
     changed: false,
   };
 }

@@ -151,7 +151,7 @@ function statusOf(row: WalletRow, balance: Usd): WalletObject["status"] {
 }
 
 /** `used_usd` is what was spent; `remaining_usd` is what open requests leave of the rest. */
-function limitItemOf(limit: LimitRow): LimitItem {
+export function limitItemOf(limit: LimitRow): LimitItem {
   return {
     level: limit.kind,
     window: limit.window,

@@ -47,7 +47,7 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
 export const selectSessionLimits = (tx: Tx, appId: string, sessionId: string) => tx<LimitRow[]>`
   select kind, "window", set_by, limit_usd::text, balance_usd::text, held_usd::text,
     mf_window_end("window", zone, window_start) as reset_at
-  from accounts where app_id = ${appId} and kind = 'session' and owner_id = ${sessionId}
+  from accounts where app_id = ${appId} and kind = 'session' and owner_id = ${sessionId} and set_by = 'app'
     and window_start = mf_window_start("window", zone, mf_now())
   order by "window"`;
 

@@ -103,7 +103,7 @@ export const settleHolds = (
       w.cached_input_tokens, w.cache_write_tokens, w.output_tokens, w.reasoning_tokens, w.requests, w.usage_source, w.simulated,
       w.lines, w.pricing, h.hold_usd, w.upstream_cost_usd, w.absorbed_cost_usd, w.developer_share_usd, w.platform_share_usd,
       w.fee_usd, w.charge_usd, w.paid_usd, w.promo_usd, w.test_usd, w.wallet_balance_usd, w.outcome, w.error_code, w.stopped,
-      w.output_limit, w.warnings, w.attempts, w.first_byte_ms, w.duration_ms, h.created_at as opened_at)
+      w.output_limit, w.warnings, w.attempts, w.first_byte_ms, w.duration_ms, h.created_at as opened_at, h.leg_accounts)
   ${transfers.length > 0 ? tx`, moved as (${insertTransfers(tx, transfers, epoch)})` : tx``}
   ${balances ? tx`, balances as (${balances})` : tx``}
   insert into usage_events (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
@@ -111,13 +111,13 @@ export const settleHolds = (
     cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
     lines, pricing, hold_usd, upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd,
     fee_usd, charge_usd, paid_usd, promo_usd, test_usd, wallet_balance_usd, outcome, error_code, stopped,
-    output_limit, warnings, attempts, first_byte_ms, duration_ms, opened_at, epoch)
+    output_limit, warnings, attempts, first_byte_ms, duration_ms, opened_at, leg_accounts, epoch)
   select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
     price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens,
     cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
     lines, pricing, hold_usd, upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd,
     fee_usd, charge_usd, paid_usd, promo_usd, test_usd, wallet_balance_usd, outcome, error_code, stopped,
-    output_limit, warnings::text[], attempts, first_byte_ms, duration_ms, opened_at, ${epoch}::int
+    output_limit, warnings::text[], attempts, first_byte_ms, duration_ms, opened_at, leg_accounts, ${epoch}::int
   from gone`;
 };
 
@@ -152,18 +152,21 @@ export const updateAccounts = (tx: Tx, accounts: readonly Account[]) => {
       id: account.id,
       balance_usd: formatUsd(account.balanceUsd),
       held_usd: formatUsd(account.heldUsd),
+      limit_usd: account.limitUsd === null ? null : formatUsd(account.limitUsd),
       debt_usd: formatUsd(account.debtUsd),
       wallet_seq: account.walletSeq,
     })),
   );
   return tx`
-  update accounts a set balance_usd = w.balance_usd, held_usd = w.held_usd, debt_usd = w.debt_usd, wallet_seq = w.wallet_seq
+  update accounts a set balance_usd = w.balance_usd, held_usd = w.held_usd, debt_usd = w.debt_usd, wallet_seq = w.wallet_seq,
+    limit_usd = w.limit_usd
   from (select
     unnest(${column("app_id")}::text::uuid[]) as app_id,
     unnest(${column("id")}::text::uuid[]) as id,
     unnest(${column("balance_usd")}::text::numeric[]) as balance_usd,
     unnest(${column("held_usd")}::text::numeric[]) as held_usd,
     unnest(${column("debt_usd")}::text::numeric[]) as debt_usd,
+    unnest(${column("limit_usd")}::text::numeric[]) as limit_usd,
     unnest(${column("wallet_seq")}::text::bigint[]) as wallet_seq) w
   where a.app_id = w.app_id and a.id = w.id`;
 };

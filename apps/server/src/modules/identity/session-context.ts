@@ -1,5 +1,6 @@
 import type { SessionScope } from "@modelfaucet/contract/scopes.ts";
 import type { Usd } from "../../lib/money.ts";
+import type { StoredLimit } from "../../lib/stored-limit.ts";
 
 export type IdentityMode = "signed" | "server" | "demo";
 
@@ -29,6 +30,8 @@ export type SessionContext = {
   readonly models: readonly string[] | null;
   readonly modes: readonly string[] | null;
   readonly maxSpendUsd: Usd | null;
+  /** What the user, the developer and the operator set on this user and this session. */
+  readonly limits: readonly StoredLimit[];
   /** The one origin that the session works from; `null` when it was opened without one. */
   readonly origin: string | null;
   /** Origins that a session opened without one also works from. */

@@ -2,6 +2,7 @@ import type { SessionScope } from "@modelfaucet/contract/scopes.ts";
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
+import { limitsColumn, storedLimitsOf } from "../../lib/stored-limit.ts";
 import type { IdentityMode, SessionContext } from "./session-context.ts";
 
 /** The old token of a refreshed session lives so long, for calls that are on their way. */
@@ -14,7 +15,12 @@ export async function readSessionByTokenHash(tx: Tx, tokenHash: string): Promise
       s.origin, s.origins, s.max_spend_usd, s.identity_mode, s.verified, s.proved_at,
       case when s.token_hash = ${tokenHash} then s.token_expires_at else s.previous_expires_at end as expires_at,
       a.public_app_id, a.name as app_name, a.status as app_status, a.allowed_origins, d.status as developer_status,
-      u.external_user_hash, u.own, u.status as user_status, w.status as wallet_status
+      u.external_user_hash, u.own, u.status as user_status, w.status as wallet_status,
+      ${limitsColumn(
+        tx,
+        tx`l.app_id = s.app_id and ((l.level = 'end_user' and l.target_id = s.end_user_id)
+        or (l.level = 'session' and l.target_id = s.id))`,
+      )} as limits
     from virtual_sessions s
     join apps a on a.id = s.app_id
     join developers d on d.id = s.developer_id
@@ -180,6 +186,7 @@ function contextOf(row: postgres.Row, tokenHash: string): SessionContext {
     models: row.models,
     modes: row.modes,
     maxSpendUsd: row.max_spend_usd === null ? null : usdFromStore(row.max_spend_usd),
+    limits: storedLimitsOf(row.limits),
     origin: row.origin,
     origins: row.origins,
     allowedOrigins: row.allowed_origins,

@@ -3,6 +3,23 @@ import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
 import type { StoredLimits } from "./rules.ts";
 
+/** How often an app may be called, as its developer set it: per minute, and at a time. */
+export type RateLimits = Partial<
+  Record<"app_rpm" | "user_rpm" | "session_rpm" | "user_tpm" | "user_concurrency", number>
+>;
+/** What may be spent, as the app's developer set it; amounts as text with eight decimals. */
+export type WalletLimits = Partial<
+  Record<
+    | "user_day_usd"
+    | "user_week_usd"
+    | "user_month_usd"
+    | "user_max_balance_usd"
+    | "app_day_usd"
+    | "app_month_usd",
+    string
+  >
+>;
+
 export type App = {
   id: string;
   developerId: string;
@@ -28,6 +45,8 @@ export type App = {
   supportEmail: string | null;
   abuseEmail: string | null;
   limits: StoredLimits;
+  rateLimits: RateLimits;
+  walletLimits: WalletLimits;
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -52,6 +71,8 @@ export type AppChange = Partial<
     | "supportEmail"
     | "abuseEmail"
     | "limits"
+    | "rateLimits"
+    | "walletLimits"
   >
 >;
 
@@ -190,6 +211,8 @@ function columnsOf(tx: Tx, change: AppChange): Record<string, postgres.Serializa
     support_email: change.supportEmail,
     abuse_email: change.abuseEmail,
     limits: change.limits && tx.json(change.limits),
+    rate_limits: change.rateLimits && tx.json(change.rateLimits),
+    wallet_limits: change.walletLimits && tx.json(change.walletLimits),
   };
   const named = Object.entries(columns).filter(([, value]) => value !== undefined);
   return Object.fromEntries(named) as Record<string, postgres.SerializableParameter>;
@@ -221,6 +244,8 @@ export function appOf(row: postgres.Row): App {
     supportEmail: row.support_email,
     abuseEmail: row.abuse_email,
     limits: row.limits,
+    rateLimits: row.rate_limits,
+    walletLimits: row.wallet_limits,
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -1,6 +1,7 @@
 import type { EffectivePolicy, EffectivePricing, effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import type { Database, Tx } from "../../lib/db.ts";
+import { limitsColumn, type StoredLimit, storedLimitsOf } from "../../lib/stored-limit.ts";
 import { type App, appOf } from "./app-store.ts";
 import { readFeaturesOfApp } from "./feature-store.ts";
 import { type OperatorSettings, readSettings } from "./settings-store.ts";
@@ -21,6 +22,8 @@ export type DirectoryFeature = {
 /** An app with everything that it offers, by feature key, and its keys, sealed. */
 export type DirectoryApp = App & {
   readonly features: ReadonlyMap<string, DirectoryFeature>;
+  /** The operator's limits on the app, its features, its developer and the platform. */
+  readonly setLimits: readonly StoredLimit[];
   readonly keys: { readonly identityKey: string | null; readonly userHashKey: string };
 };
 
@@ -119,7 +122,12 @@ async function readDirectoryApp(
   effective: EffectiveManifest,
 ): Promise<DirectoryApp | null> {
   const [row] = await tx`
-    select a.*, d.name as developer_name, d.email as developer_email, d.status as developer_status, d.limits as developer_limits
+    select a.*, d.name as developer_name, d.email as developer_email, d.status as developer_status, d.limits as developer_limits,
+      ${limitsColumn(
+        tx,
+        tx`l.level = 'platform' or (l.level = 'developer' and l.target_id = a.developer_id)
+        or (l.level in ('app', 'feature') and l.app_id = a.id)`,
+      )} as set_limits
     from apps a join developers d on d.id = a.developer_id where a.${tx(column)} = ${value}`;
   if (!row) return null;
   const app = appOf(row);
@@ -136,6 +144,7 @@ async function readDirectoryApp(
   return {
     ...app,
     features: new Map(features.map((feature) => [feature.featureKey, feature])),
+    setLimits: storedLimitsOf(row.set_limits),
     keys: { identityKey: row.identity_key, userHashKey: row.user_hash_key },
   };
 }

@@ -9,10 +9,12 @@ export {
   listAppIds,
   listApps,
   lockApp,
+  type RateLimits,
   readApp,
   readAppKeys,
   replaceUntouchedOrigins,
   updateApp,
+  type WalletLimits,
 } from "./app-store.ts";
 export {
   type Developer,
@@ -53,6 +55,13 @@ export {
   lockFeature,
   readFeature,
 } from "./feature-store.ts";
+export {
+  findLimitTarget,
+  type LimitPlace,
+  type LimitRow,
+  listLimits,
+  writeLimit,
+} from "./limit-store.ts";
 export {
   featureNotFound,
   type Issue,
