@@ -95,6 +95,10 @@ async function openingOf(
     return { ...nobody, kind: "developer", openedBy: "token", developerId, tokenId, personName: name };
   }
   const kind = deps.bootstrap.match(token);
+  if (kind === null && token.startsWith("mf_admin_")) {
+    const message = "A named operator token comes with package 3 and is not available yet.";
+    throw new ApiError("invalid_request", message, { param: "token" });
+  }
   if (kind === null) throw unknownToken();
   return {
     ...nobody,
