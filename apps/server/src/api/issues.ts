@@ -7,7 +7,7 @@ const mostIssues = 50;
 
 /** One 400 for everything that is wrong with an input: `param` is the first field, `details.issues` has all. */
 export function invalidInput(error: z.ZodError, where: "query" | "body"): ApiError {
-  const issues = error.issues.flatMap((issue) => issuesOf(issue, [])).slice(0, mostIssues);
+  const issues = issuesOfInput(error);
   const first = issues[0] ?? { param: "", message: "is malformed" };
   const sentence =
     first.param === "" ? `The ${where} ${first.message}.` : `\`${first.param}\` ${first.message}.`;
@@ -15,6 +15,11 @@ export function invalidInput(error: z.ZodError, where: "query" | "body"): ApiErr
     ...(first.param === "" ? {} : { param: first.param }),
     details: { issues },
   });
+}
+
+/** Everything that is wrong with an input, path by path. */
+export function issuesOfInput(error: z.ZodError): Issue[] {
+  return error.issues.flatMap((issue) => issuesOf(issue, [])).slice(0, mostIssues);
 }
 
 function issuesOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue[] {

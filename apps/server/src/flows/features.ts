@@ -15,6 +15,7 @@ import {
   type Feature,
   type FeatureContent,
   featureNotFound,
+  type Issue,
   insertFeature,
   issuesOfPricing,
   lockFeature,
@@ -205,20 +206,35 @@ function issuesOfOptions(policy: Policy): { param: string; message: string }[] {
   });
 }
 
-/** The effective figures are judged, so that a default above the operator's maximum is refused too. */
+/**
+ * The manifest with its defaults filled in, and every fault that its schema does not see. The effective figures are
+ * judged, so that a default above the operator's maximum is a fault too.
+ */
+export async function judgeManifest(
+  tx: Tx,
+  deps: Pick<FeatureDeps, "effectiveManifest">,
+  app: App,
+  content: { policy: Policy; pricing: Pricing },
+): Promise<{ issues: Issue[]; effective: ReturnType<EffectiveManifest> }> {
+  const settings = await readSettings(tx);
+  const effective = deps.effectiveManifest(content.policy, content.pricing, {
+    autoText: settings.autoText,
+    developerShareBps: app.defaultDeveloperShareBps,
+  });
+  const maxima = maximaOf(settings, app.developerLimits, app.limits);
+  return {
+    issues: [...issuesOfOptions(content.policy), ...issuesOfPricing(effective.pricing, maxima)],
+    effective,
+  };
+}
+
 async function refuseAboveMaxima(
   tx: Tx,
   deps: FeatureDeps,
   app: App,
   content: { policy: Policy; pricing: Pricing },
 ): Promise<void> {
-  refuseIssues(issuesOfOptions(content.policy));
-  const settings = await readSettings(tx);
-  const effective = deps.effectiveManifest(content.policy, content.pricing, {
-    autoText: settings.autoText,
-    developerShareBps: app.defaultDeveloperShareBps,
-  });
-  refuseIssues(issuesOfPricing(effective.pricing, maximaOf(settings, app.developerLimits, app.limits)));
+  refuseIssues((await judgeManifest(tx, deps, app, content)).issues);
 }
 
 function isSame(stored: FeatureContent, content: FeatureContent): boolean {

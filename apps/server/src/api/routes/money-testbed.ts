@@ -13,11 +13,14 @@ import { parseUsd, type Usd } from "../../lib/money.ts";
 import { createBooks, readEpoch } from "../../modules/books/books.ts";
 import { type AccountSpec, nobody, type Settlement } from "../../modules/books/items.ts";
 import { createBootstrapCredentials } from "../../modules/identity/identity.ts";
+import type { ModelPrice } from "../../modules/pricing/pricing.ts";
 import { createAuthenticator } from "../authenticate.ts";
 import { mountRoutes } from "../harness.ts";
+import { adminBooksRoutes } from "./admin-books.ts";
 import { adminReconciliationRoutes } from "./admin-reconciliation.ts";
 import { type AdminWalletDeps, adminWalletRoutes } from "./admin-wallets.ts";
 import { appUsageRoutes } from "./app-usage.ts";
+import { developerAnalyticsRoutes } from "./developer-analytics.ts";
 import { developerRequestRoutes } from "./developer-requests.ts";
 import { userReceiptRoutes } from "./user-receipts.ts";
 import { userUsageRoutes } from "./user-usage.ts";
@@ -54,6 +57,9 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
       returning version`,
   );
   const priceVersion = row!.version as number;
+  const prices = {
+    find: (provider: string, model: string) => samplePrices.get(`${provider}/${model}`) ?? null,
+  };
 
   const metrics = createMetrics({ version: "1", schema: "1" });
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -84,6 +90,8 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
     ...appUsageRoutes(),
     ...adminWalletRoutes(deps),
     ...adminReconciliationRoutes(),
+    ...developerAnalyticsRoutes({ effectiveManifest: bed.effectiveManifest, prices }),
+    ...adminBooksRoutes(),
   ];
   const contract: RouteDefinition[] = mounted.map(({ route }) => route);
   mountRoutes(http, mounted, contract, {
@@ -190,6 +198,32 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
     },
   };
 }
+
+const onePerMillion = {
+  input: usd("1"),
+  cachedInput: usd("0.1"),
+  cacheWrite: usd("1.25"),
+  output: usd("2"),
+  reasoning: usd("2"),
+  request: usd("0"),
+};
+
+/** What a manifest is priced by here: the price of `served`. */
+const samplePrices: ReadonlyMap<string, ModelPrice> = new Map(
+  ["sim-small", "sim-large"].map((model) => [
+    `simulated/${model}`,
+    {
+      provider: "simulated",
+      model,
+      version: 1,
+      perMillion: onePerMillion,
+      tiers: [],
+      contextLength: 128_000,
+      maxOutputTokens: 32_768,
+      capabilities: [],
+    },
+  ]),
+);
 
 /** 100 input and 50 output tokens at 1 and 2 USD per million, 25 % markup, 4000 bps of the margin to the developer. */
 export const served: Settlement = {
