@@ -9,13 +9,26 @@ export type Asked = {
   endedAt: number;
 };
 
-/** One call whose server may die at any time: what came until then, never an exception. */
-export async function ask(
+/** One completion whose server may die at any time: what came until then, never an exception. */
+export function ask(
   url: string,
   token: string,
   body: Record<string, unknown>,
   headers: Record<string, string> = {},
 ): Promise<Asked> {
+  return exchange(`${url}/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+    body: JSON.stringify({ model: "stub-text", messages: [{ role: "user", content: "hello" }], ...body }),
+  });
+}
+
+/** The wallet of a session, asked of the control API. */
+export function askWallet(api: string, token: string): Promise<Asked> {
+  return exchange(`${api}/v1/user/wallet`, { headers: { authorization: `Bearer ${token}` } });
+}
+
+async function exchange(url: string, request: RequestInit): Promise<Asked> {
   const asked: Asked = {
     status: 0,
     headers: new Headers(),
@@ -25,11 +38,7 @@ export async function ask(
     endedAt: 0,
   };
   try {
-    const answer = await fetch(`${url}/chat/completions`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
-      body: JSON.stringify({ model: "stub-text", messages: [{ role: "user", content: "hello" }], ...body }),
-    });
+    const answer = await fetch(url, request);
     asked.status = answer.status;
     asked.headers = answer.headers;
     const decoder = new TextDecoder();

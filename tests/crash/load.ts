@@ -20,13 +20,17 @@ export async function openWallets(product: Product, ground: Ground, count: numbe
   );
 }
 
-/** Clients side by side, every second one streaming; each asks again and again while `goesOn` says so. */
+/**
+ * Clients side by side, every second one streaming; each asks again and again while `goesOn` says so, and rests for a
+ * moment where it is told to.
+ */
 export async function load(
   url: string,
   sessions: readonly GroundSession[],
   clients: number,
   label: string,
   goesOn: () => boolean,
+  restMs = 0,
 ): Promise<Sent[]> {
   const sent: Sent[] = [];
   const work = async (client: number): Promise<void> => {
@@ -36,6 +40,7 @@ export async function load(
       const id = `${label}.${client}.${turn}`;
       const asked = await ask(url, token, { stream }, { "x-request-id": id });
       sent.push({ id, stream, asked });
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
     }
   };
   await Promise.all(Array.from({ length: clients }, (_, client) => work(client)));

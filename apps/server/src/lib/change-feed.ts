@@ -1,4 +1,5 @@
 import type { Database, Sql, Tx } from "./db.ts";
+import { ApiError } from "./errors.ts";
 
 /** What can change under a memory copy. `target` is the id of what changed: an app's, a session's, a provider's name. */
 export type ChangeKind =
@@ -25,6 +26,16 @@ export type ChangeFeed = {
   waitUntilSeen(version: bigint, timeoutMs?: number): Promise<boolean>;
   stop(): Promise<void>;
 };
+
+/** What is asked first of all: without a fresh copy not even a token can be judged. @throws service_unavailable */
+export function refuseStale(feed: Pick<ChangeFeed, "isFresh">): void {
+  if (feed.isFresh()) return;
+  throw new ApiError(
+    "service_unavailable",
+    "The service has lost touch with its database; try again in a few seconds.",
+    { retryAfterSeconds: 2 },
+  );
+}
 
 const channel = "mf_changes";
 const freshForMs = 2_000;
@@ -104,8 +115,10 @@ export function createChangeFeed(options: {
     stop: async () => {
       stopped = true;
       wake?.();
-      await loop;
+      // A database that does not answer keeps nobody from ending; what it still knows of this instance grows old.
+      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
       await notices?.end({ timeout: 1 });
+      if (performance.now() - polledAt > freshForMs) return;
       await options.database
         .write({ purpose: "cache" }, (tx) => tx`delete from instances where id = ${options.instanceId}`)
         .catch(() => {});

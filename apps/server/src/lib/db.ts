@@ -24,9 +24,12 @@ export type DatabaseOptions = {
 };
 
 export type Database = {
-  /** One read-only snapshot under a tenant's settings. */
+  /**
+   * One read-only snapshot under a tenant's settings. Fails as away when it cannot begin within the connect timeout:
+   * a database that stands still, or a pool with no connection left.
+   */
   read<T>(tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T>;
-  /** One read-write transaction under a tenant's settings. */
+  /** One read-write transaction under a tenant's settings, which begins as soon. */
   write<T>(tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** A connection outside transactions: LISTEN, the books' committer. */
   connect(options: { max: number; connection?: Record<string, string>; statementTimeoutMs?: number }): Sql;
@@ -36,6 +39,7 @@ export type Database = {
 };
 
 const openTransaction = new AsyncLocalStorage<true>();
+const silenceGraceMs = 2_000;
 
 /** Network calls inside a transaction would hold its locks for as long as a stranger likes. */
 export function assertNoTransactionOpen(): void {
@@ -47,6 +51,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     postgres(options.url, {
       max,
       connect_timeout: Math.ceil(options.connectTimeoutMs / 1000),
+      // The server itself ends a statement that takes too long; one that does not even say so is not there.
+      silence_timeout: ((statementTimeoutMs ?? options.statementTimeoutMs) + silenceGraceMs) / 1000,
       idle_timeout: 0,
       max_lifetime: null,
       onnotice: () => {},
@@ -61,11 +67,16 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = connect({ max: options.poolMax });
   const run = <T>(mode: string, tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T> =>
     openTransaction.run(true, () =>
-      pool.begin(mode, async (tx) => {
-        await applySettings(tx, tenant);
-        return work(tx);
-      }),
-    ) as Promise<T>;
+      beginningWithin(
+        options.connectTimeoutMs,
+        (begun) =>
+          pool.begin(mode, async (tx) => {
+            await applySettings(tx, tenant);
+            begun();
+            return work(tx);
+          }) as Promise<T>,
+      ),
+    );
   return {
     read: (tenant, work) => run("isolation level repeatable read read only", tenant, work),
     write: (tenant, work) => run("isolation level read committed read write", tenant, work),
@@ -133,6 +144,32 @@ export function databaseAway(cause: unknown): ApiError {
       cause,
     },
   );
+}
+
+/** What has not begun in time is never begun: nobody waits for it any more. */
+async function beginningWithin<T>(ms: number, begin: (begun: () => void) => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let gaveUp = false;
+  const silent = (): Error => {
+    const sentence = `the database has not begun a transaction within ${ms} ms`;
+    return Object.assign(new Error(sentence), { code: "CONNECTION_SILENT" });
+  };
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      gaveUp = true;
+      reject(silent());
+    }, ms);
+  });
+  const working = begin(() => {
+    if (gaveUp) throw silent();
+    clearTimeout(timer);
+  });
+  working.catch(() => {});
+  try {
+    return await Promise.race([working, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function answersWithin(pool: Sql, ms: number): Promise<boolean> {
