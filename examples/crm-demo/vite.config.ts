@@ -18,6 +18,7 @@ export default defineConfig({
         "VITE_MODELFAUCET_PUBLIC_APP_ID",
         "VITE_MODELFAUCET_BRIDGE_URL",
       ],
+      env: process.env,
     }),
   ],
   server: address,

@@ -14,7 +14,8 @@ async function main(args: readonly string[]): Promise<number> {
   const run = (env: NodeJS.ProcessEnv) =>
     runInForeground({ name: args[0] ?? "mf", entry: "apps/server/src/main.ts", args, env });
   const asksForHelp = args.length === 0 || args.some((arg) => arg === "--help" || arg === "-h");
-  if (process.env.NODE_ENV?.trim() === "production" || asksForHelp) return run(process.env);
+  if (process.env.NODE_ENV?.trim() === "production" || asksForHelp || looksAtOthers(args))
+    return run(process.env);
 
   const dataDir = dataFolder();
   makeDataFolder(dataDir);
@@ -35,6 +36,11 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     unlock();
   }
+}
+
+// What judges a deployment elsewhere must not be told this machine's secrets, nor start its database.
+function looksAtOthers([command, check]: readonly string[]): boolean {
+  return command === "hosted" && (check === "verify-env" || check === "smoke-readiness");
 }
 
 // A further gateway talks to the simulated provider of the running platform; its own port it is told.

@@ -1,5 +1,5 @@
 import packageJson from "../package.json" with { type: "json" };
-import { Refused, type Ring } from "./config/kinds.ts";
+import { Refused } from "./config/kinds.ts";
 import {
   crossFaults,
   type Environment,
@@ -7,19 +7,20 @@ import {
   fitTimeoutDefaults,
   unknownNameWarnings,
 } from "./config/rules.ts";
+import type { Ring } from "./config/secret-kinds.ts";
 import { type Values, type Variable, type VariableName, variables } from "./config/variables.ts";
 
-export type { Ring } from "./config/kinds.ts";
 export type { Environment, Fault } from "./config/rules.ts";
+export type { Ring } from "./config/secret-kinds.ts";
 export type Role = "gateway" | "api" | "worker";
 export type Config = ReturnType<typeof configOf>;
 
 export type LoadOptions = {
   /**
    * `serve` demands what a server cannot run without; `command` and `platform` take what is there. In production all
-   * of them demand what a hosted deployment must have.
+   * of them demand what a hosted deployment must have. `hosted` judges an environment as a server in production would.
    */
-  need: "serve" | "command" | "platform";
+  need: "serve" | "command" | "platform" | "hosted";
 };
 
 /** Everything that is wrong with the environment, all of it at once: variable, fault, what to do; never a value. */
@@ -35,35 +36,48 @@ export class ConfigFault extends Error {
 
 /** Reads the environment. The only place that does. @throws ConfigFault */
 export function loadConfig(options: LoadOptions, env: Environment = process.env): Config {
-  const faults: Fault[] = [];
-  const production = env.NODE_ENV?.trim() === "production";
-  const values: Partial<Record<VariableName, unknown>> = {};
-  for (const name of Object.keys(variables) as VariableName[]) {
-    try {
-      values[name] = readVariable(name, env, production, options);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      faults.push({ variable: name, fault: error.message, remedy: variables[name].doc.replace(/\.$/, "") });
-    }
-  }
-  fitTimeoutDefaults(values as Partial<Values>, env);
-  faults.push(...crossFaults(values as Partial<Values>, env, production));
+  const { faults, values, production } = judge(options.need, env);
   if (faults.length > 0) throw new ConfigFault(faults);
   return configOf(values as Values, production, unknownNameWarnings(env));
 }
 
-function readVariable(
-  name: VariableName,
-  env: Environment,
-  production: boolean,
-  options: LoadOptions,
-): unknown {
+/** The environment as a server of a hosted deployment judges it, by the same rules. Opens no connection. */
+export function judgeHosted(env: Environment = process.env): { faults: Fault[]; warnings: string[] } {
+  const { faults } = judge("hosted", env);
+  const refused = faults.flatMap(({ variable }) => variable.split(", "));
+  return { faults, warnings: unknownNameWarnings(env, refused) };
+}
+
+type Need = LoadOptions["need"] | "hosted";
+
+function judge(need: Need, env: Environment) {
+  const faults: Fault[] = [];
+  const saysProduction = env.NODE_ENV?.trim() === "production";
+  const production = saysProduction || need === "hosted";
+  const values: Partial<Record<VariableName, unknown>> = {};
+  for (const name of Object.keys(variables) as VariableName[]) {
+    if (name === "NODE_ENV" && production && !saysProduction) {
+      faults.push({ variable: name, fault: "must be production", remedy: "set it to that word, exactly" });
+      continue;
+    }
+    try {
+      values[name] = readVariable(name, env, production, need);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      faults.push({ variable: name, fault: error.message, remedy: remedyOf(variables[name]) });
+    }
+  }
+  fitTimeoutDefaults(values as Partial<Values>, env);
+  faults.push(...crossFaults(values as Partial<Values>, env, production));
+  return { faults, values: values as Partial<Values>, production };
+}
+
+function readVariable(name: VariableName, env: Environment, production: boolean, need: Need): unknown {
   const variable: Variable = variables[name];
   const given = env[name]?.trim();
   if (given) return variable.kind.parse(given, production);
   const wanted =
-    variable.required !== undefined &&
-    (production || (variable.required === "serve" && options.need === "serve"));
+    variable.required !== undefined && (production || (variable.required === "serve" && need === "serve"));
   if (wanted) {
     throw new Refused(
       production ? "is missing" : "is missing (`npm start` makes one, `serve` takes it from the environment)",
@@ -72,6 +86,11 @@ function readVariable(
   const fallback = (production ? variable.productionDefault : undefined) ?? variable.default;
   if (fallback === undefined) return undefined;
   return variable.kind.parse(fallback, false);
+}
+
+/** Never the variable's description: a refused value may be made of the same words. */
+function remedyOf(variable: Variable): string {
+  return variable.kind.remedy ?? `set it (${variable.kind.name.replaceAll("\\|", "|")})`;
 }
 
 /** The environment as the servers use it: grouped, with units in the names, `null` where there is nothing. */

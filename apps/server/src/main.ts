@@ -7,9 +7,10 @@ const commands: Record<string, Command> = {
   serve: {
     summary: "run the servers of this process: gateway, api, worker",
     run: async (args) => {
+      // Before anything else is loaded: what is refused is told at once.
+      const config = args.includes("--help") ? null : loadConfig({ need: "serve" });
       const { runServe, serveHelp } = await import("./commands/serve.ts");
-      if (args.includes("--help")) return print(serveHelp);
-      return runServe(args, loadConfig({ need: "serve" }));
+      return config ? runServe(args, config) : print(serveHelp);
     },
   },
   migrate: {
@@ -72,11 +73,38 @@ const commands: Record<string, Command> = {
       return runHealthcheck(args, loadConfig({ need: "command" }));
     },
   },
+  hosted: {
+    summary: "check a hosted deployment: verify-env, check-isolation",
+    run: async ([name, ...args]) => {
+      const known = hosted[name ?? ""];
+      if (!known && name !== undefined && name !== "--help") return noCommand(`hosted ${name}`, hosted);
+      return known ? known.run(args) : print(usage("hosted <check>", hosted));
+    },
+  },
   "simulated-provider": {
     summary: "run the provider that answers without a model, for trying things out",
     run: async () => {
       const { runSimulatedProvider } = await import("./commands/simulated-provider.ts");
       return runSimulatedProvider(loadConfig({ need: "command" }));
+    },
+  },
+};
+
+/** Each opens no more than it has to: `verify-env` no database, `smoke-readiness` neither that nor a secret. */
+const hosted: Record<string, Command> = {
+  "verify-env": {
+    summary: "judge the environment as the servers do at their start, without a connection",
+    run: async (args) => {
+      const { runHostedVerifyEnv } = await import("./commands/hosted-verify-env.ts");
+      return runHostedVerifyEnv(args);
+    },
+  },
+  "check-isolation": {
+    summary: "compare every owned row and table with its owner, without writing",
+    run: async (args) => {
+      const { checkIsolationHelp, runCheckIsolation } = await import("./commands/hosted-check-isolation.ts");
+      if (args.includes("--help")) return print(checkIsolationHelp);
+      return withDatabase((database) => runCheckIsolation(args, database), "readonlyUrl");
     },
   },
 };
@@ -87,12 +115,11 @@ process.exitCode = await main(name, args);
 process.exit();
 
 async function main(command: string | undefined, rest: readonly string[]): Promise<number> {
-  if (command === undefined || command === "--help" || command === "help") return print(usage());
-  const known = commands[command];
-  if (!known) {
-    console.error(`there is no command "${command}"\n\n${usage()}`);
-    return 2;
+  if (command === undefined || command === "--help" || command === "help") {
+    return print(usage("<command>", commands));
   }
+  const known = commands[command];
+  if (!known) return noCommand(command, commands);
   try {
     return await known.run(rest);
   } catch (error) {
@@ -114,13 +141,20 @@ function explain(error: unknown): number {
   return 1;
 }
 
-function usage(): string {
-  const width = Math.max(...Object.keys(commands).map((word) => word.length));
+function usage(command: string, table: Record<string, Command>): string {
+  const width = Math.max(...Object.keys(table).map((word) => word.length));
   return [
-    "usage: pnpm mf <command> [flags]",
+    `usage: pnpm mf ${command} [flags]`,
     "",
-    ...Object.entries(commands).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`),
+    ...Object.entries(table).map(([word, { summary }]) => `  ${word.padEnd(width)}  ${summary}`),
   ].join("\n");
+}
+
+function noCommand(command: string, table: Record<string, Command>): number {
+  console.error(
+    `there is no command "${command}"\n\n${usage(table === commands ? "<command>" : "hosted <check>", table)}`,
+  );
+  return 2;
 }
 
 function print(text: string): number {

@@ -8,6 +8,8 @@ import { type FoundSecret, secretFinder } from "./secret-finder.ts";
 export type BrowserGuardOptions = {
   /** The whole list of `VITE_MODELFAUCET_` names that this page is built with. */
   readonly allow: readonly string[];
+  /** The environment of the build. */
+  readonly env: Environment;
 };
 
 type Environment = { readonly [name: string]: string | undefined };
@@ -28,12 +30,12 @@ export function browserGuard(options: BrowserGuardOptions): Plugin {
       const root = config.root ?? process.cwd();
       const fromFiles =
         config.envDir === false ? {} : loadEnv(mode, config.envDir ?? root, [...browserPrefixes]);
-      refuseNames({ ...fromFiles, ...process.env }, options.allow);
+      refuseNames({ ...fromFiles, ...options.env }, options.allow);
     },
     configResolved(config) {
       const writes = config.command === "build" && config.build.write;
       outDir = writes ? resolve(config.root, config.build.outDir) : null;
-      find = secretFinder(secretsOf(process.env));
+      find = secretFinder(secretsOf(options.env));
     },
     generateBundle(_, bundle) {
       const hits = Object.values(bundle).flatMap((output) => {

@@ -1,6 +1,6 @@
-import { isPrivateHost, type Ring } from "./kinds.ts";
+import { isMetadataHost, isPrivateHost, siteOf } from "./hosts.ts";
 import { ownPrefixes, reservedNames } from "./reserved.ts";
-import { browserNamesWithSecrets } from "./secrets.ts";
+import { browserNamesWithSecrets, isSecretName, secretPartsOf } from "./secrets.ts";
 import { type Values, type VariableName, variables } from "./variables.ts";
 
 /** Rules that take more than one variable, or that hold in production alone. Sentences never repeat a value. */
@@ -10,30 +10,34 @@ export type Environment = { readonly [name: string]: string | undefined };
 
 export function crossFaults(values: Partial<Values>, env: Environment, production: boolean): Fault[] {
   return [
-    ...reusedSecrets(values),
+    ...reusedSecrets(env),
     ...timeoutFaults(values),
     ...browserFaults(env),
-    ...pairFaults(values),
+    ...pairFaults(env),
     ...contentCaptureFaults(env),
-    ...(production ? productionFaults(values) : []),
+    ...(production ? hostedFaults(values, env) : []),
   ];
 }
 
-/** One sentence per name that looks like ours and is none. */
-export function unknownNameWarnings(env: Environment): string[] {
+/** One sentence per name that looks like ours and is none; those that are refused anyway need none. */
+export function unknownNameWarnings(env: Environment, refused: readonly string[] = []): string[] {
   const known = [...Object.keys(variables), ...reservedNames];
   return Object.keys(env)
     .filter((name) => ownPrefixes.some((prefix) => name.startsWith(prefix)) && !known.includes(name))
+    .filter((name) => !refused.includes(name))
     .map((name) => `${name} is not a variable of ModelFaucet; the nearest name is ${nearest(name, known)}.`);
 }
 
-function reusedSecrets(values: Partial<Values>): Fault[] {
-  const holders = new Map<string, string[]>();
+/** One value behind two names: whoever learns it by the one has the other. Of a URL the password counts. */
+function reusedSecrets(env: Environment): Fault[] {
+  const holders = new Map<string, Set<string>>();
   for (const name of secretNames) {
-    for (const part of partsOf(values[name])) holders.set(part, [...(holders.get(part) ?? []), name]);
+    for (const part of secretPartsOf(env[name]))
+      holders.set(part, (holders.get(part) ?? new Set()).add(name));
   }
   return [...holders.values()]
-    .filter((names) => new Set(names).size > 1)
+    .map((names) => [...names])
+    .filter((names) => names.length > 1 && !names.every((name) => name.startsWith("DATABASE_")))
     .map((names) => ({
       variable: names.join(", "),
       fault: "hold the same secret",
@@ -41,14 +45,7 @@ function reusedSecrets(values: Partial<Values>): Fault[] {
     }));
 }
 
-const secretNames = (Object.keys(variables) as VariableName[]).filter(
-  (name) => "secret" in variables[name] && !name.startsWith("DATABASE_"),
-);
-
-function partsOf(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  return Array.isArray(value) ? (value as unknown as Ring) : [];
-}
+const secretNames = Object.keys(variables).filter(isSecretName);
 
 /** Whoever shortens one limit of an attempt need not name the others: their defaults give way, what was set does not. */
 export function fitTimeoutDefaults(values: Partial<Values>, env: Environment): void {
@@ -108,13 +105,22 @@ function browserFaults(env: Environment): Fault[] {
 }
 
 /** Half of a pair does nothing, and looks as if it did. */
-function pairFaults(values: Partial<Values>): Fault[] {
-  const pairs = [["ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET"]] as const;
+function pairFaults(env: Environment): Fault[] {
   return pairs.flatMap(([first, second]) => {
-    if ((values[first] === undefined) === (values[second] === undefined)) return [];
-    const [missing, given] = values[first] === undefined ? [first, second] : [second, first];
+    const [one, other] = [isGiven(env, first), isGiven(env, second)];
+    if (one === other) return [];
+    const [missing, given] = one ? [second, first] : [first, second];
     return [{ variable: missing, fault: `is missing beside ${given}`, remedy: "set both or neither" }];
   });
+}
+
+const pairs = [
+  ["ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET"],
+  ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"],
+] as const;
+
+function isGiven(env: Environment, name: VariableName): boolean {
+  return (env[name]?.trim() ?? "") !== "";
 }
 
 /** Instrumentation that writes prompts and answers into traces: no deployment may switch it on. */
@@ -128,45 +134,105 @@ function contentCaptureFaults(env: Environment): Fault[] {
     }));
 }
 
-function productionFaults(values: Partial<Values>): Fault[] {
+function hostedFaults(values: Partial<Values>, env: Environment): Fault[] {
+  return [
+    ...forbiddenFaults(values),
+    ...litellmFaults(values),
+    ...sameSiteFaults(values),
+    ...demandedFaults(values, env),
+  ];
+}
+
+function forbiddenFaults(values: Partial<Values>): Fault[] {
+  const forbidden: [VariableName, boolean, string, string][] = [
+    [
+      "NODE_TLS_REJECT_UNAUTHORIZED",
+      values.NODE_TLS_REJECT_UNAUTHORIZED === "0",
+      "switches certificate checks off",
+      "remove it",
+    ],
+    [
+      "NODE_OPTIONS",
+      /--(inspect|debug)/.test(values.NODE_OPTIONS ?? ""),
+      "opens an inspector",
+      "remove the inspector from it",
+    ],
+    [
+      "LITELLM_LOG",
+      /^debug$/i.test(values.LITELLM_LOG ?? ""),
+      "makes LiteLLM log keys and headers",
+      "remove it, or set it to INFO",
+    ],
+    [
+      "STRIPE_API_BASE_URL",
+      values.STRIPE_API_BASE_URL !== undefined,
+      "points payments at a stand-in",
+      "remove it",
+    ],
+    [
+      "MODELFAUCET_HOST_MAP",
+      values.MODELFAUCET_HOST_MAP !== undefined,
+      "is test wiring",
+      "remove it: production resolves names by its system",
+    ],
+    [
+      "MODELFAUCET_FAILPOINT",
+      values.MODELFAUCET_FAILPOINT !== undefined,
+      "is test wiring",
+      "remove it: failpoints never run in production",
+    ],
+  ];
+  return forbidden
+    .filter(([, isSet]) => isSet)
+    .map(([variable, , fault, remedy]) => ({ variable, fault, remedy }));
+}
+
+/** LiteLLM must not face the internet, so a host that the operator lists may be private; no other. */
+function litellmFaults(values: Partial<Values>): Fault[] {
+  const url = URL.parse(values.LITELLM_BASE_URL ?? "");
+  if (!url || (values.HOSTED_INTERNAL_HOSTS ?? []).includes(url.hostname)) return [];
+  if (url.protocol === "https:" && !isPrivateHost(url.hostname) && !isMetadataHost(url.hostname)) return [];
+  return [
+    {
+      variable: "LITELLM_BASE_URL",
+      fault: "is neither public https nor listed",
+      remedy: "use an https address, or list its exact host name in HOSTED_INTERNAL_HOSTS",
+    },
+  ];
+}
+
+/** The console's cookie is same-site. */
+function sameSiteFaults(values: Partial<Values>): Fault[] {
+  const { API_PUBLIC_BASE_URL: api, DASHBOARD_PUBLIC_BASE_URL: dashboard } = values;
+  if (!api || !dashboard || siteOf(api) === siteOf(dashboard)) return [];
+  return [
+    {
+      variable: "DASHBOARD_PUBLIC_BASE_URL",
+      fault: "is not same-site with API_PUBLIC_BASE_URL",
+      remedy: "put both under one domain",
+    },
+  ];
+}
+
+const providerKeys = ["OPENAI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"] as const;
+
+function demandedFaults(values: Partial<Values>, env: Environment): Fault[] {
   const faults: Fault[] = [];
-  const refuse = (variable: string, fault: string, remedy: string) =>
-    faults.push({ variable, fault, remedy });
-  if (values.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
-    refuse("NODE_TLS_REJECT_UNAUTHORIZED", "switches certificate checks off", "remove it");
+  if (values.REQUIRE_HOSTED_PROVIDER && !providerKeys.some((name) => isGiven(env, name))) {
+    faults.push({
+      variable: "REQUIRE_HOSTED_PROVIDER",
+      fault: "wants a key of a provider, and there is none",
+      remedy: `set one of ${providerKeys.join(", ")}`,
+    });
   }
-  if (/--inspect/.test(values.NODE_OPTIONS ?? ""))
-    refuse("NODE_OPTIONS", "opens an inspector", "remove --inspect");
-  if (values.MODELFAUCET_HOST_MAP !== undefined) {
-    refuse("MODELFAUCET_HOST_MAP", "is test wiring", "remove it: production resolves names by its system");
-  }
-  if (values.MODELFAUCET_FAILPOINT !== undefined) {
-    refuse("MODELFAUCET_FAILPOINT", "is test wiring", "remove it: failpoints never run in production");
-  }
-  const litellm = URL.parse(values.LITELLM_BASE_URL ?? "");
-  const internal = litellm !== null && (values.HOSTED_INTERNAL_HOSTS ?? []).includes(litellm.hostname);
-  if (litellm && !internal && (litellm.protocol !== "https:" || isPrivateHost(litellm.hostname))) {
-    refuse(
-      "LITELLM_BASE_URL",
-      "is neither public https nor listed",
-      "use an https address, or list its host name in HOSTED_INTERNAL_HOSTS",
-    );
-  }
-  if (values.API_PUBLIC_BASE_URL && values.DASHBOARD_PUBLIC_BASE_URL) {
-    if (siteOf(values.API_PUBLIC_BASE_URL) !== siteOf(values.DASHBOARD_PUBLIC_BASE_URL)) {
-      refuse(
-        "DASHBOARD_PUBLIC_BASE_URL",
-        "is not same-site with API_PUBLIC_BASE_URL",
-        "put both under one domain",
-      );
+  const stripe = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"] as const;
+  if (values.REQUIRE_HOSTED_STRIPE && !stripe.some((name) => isGiven(env, name))) {
+    const fault = "is missing, and REQUIRE_HOSTED_STRIPE wants it";
+    for (const variable of stripe) {
+      faults.push({ variable, fault, remedy: "take it from Stripe's console, or do not require it" });
     }
   }
   return faults;
-}
-
-/** The last two labels. A public suffix of two labels is judged too kindly, never too strictly. */
-function siteOf(url: string): string {
-  return (URL.parse(url)?.hostname ?? "").split(".").slice(-2).join(".");
 }
 
 function nearest(name: string, known: readonly string[]): string {

@@ -37,8 +37,17 @@ export function isSecretName(name: string): boolean {
 export function secretsOf(env: Environment): { name: string; value: string }[] {
   return Object.entries(env)
     .filter(([name]) => isSecretName(name) && !isBrowserName(name))
-    .flatMap(([name, text]) => partsOf(text?.trim() ?? "").map((value) => ({ name, value })))
+    .flatMap(([name, text]) => formsOf(text).map((value) => ({ name, value })))
     .filter(({ value }) => value.length >= 12 && new Set(value).size >= 8);
+}
+
+/** The secret proper: the members of a ring, the password of a URL, else the value. Blank: none. */
+export function secretPartsOf(text: string | undefined): string[] {
+  const whole = text?.trim() ?? "";
+  if (whole === "") return [];
+  if (whole.startsWith("ring:")) return whole.slice("ring:".length).split(",").map(decodedOrAsIs);
+  const password = /^[a-z][a-z0-9+.-]*:\/\//i.test(whole) ? URL.parse(whole)?.password : undefined;
+  return [password ? decodedOrAsIs(password) : whole];
 }
 
 export function isBrowserName(name: string): boolean {
@@ -76,11 +85,11 @@ function holdsSecret(value: string, secrets: readonly { value: string }[]): bool
   );
 }
 
-function partsOf(text: string): string[] {
-  if (text.startsWith("ring:")) return text.slice("ring:".length).split(",").map(decodedOrAsIs);
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? URL.parse(text) : null;
-  if (!url) return [text];
-  return url.password === "" ? [text] : [text, url.password, decodedOrAsIs(url.password)];
+/** What is looked for in texts: the secret proper and the whole that holds it, as written and decoded. */
+function formsOf(text: string | undefined): string[] {
+  const whole = text?.trim() ?? "";
+  const password = whole.includes("://") ? (URL.parse(whole)?.password ?? "") : "";
+  return [...new Set([whole, password, ...secretPartsOf(whole)])];
 }
 
 function decodedOrAsIs(text: string): string {

@@ -1,33 +1,39 @@
 // Longer than other files, because it is one table that is read as a whole.
 import {
+  databaseUrl,
+  hostName,
+  pageUrl,
+  publicUrl,
+  redisUrl,
+  upstreamUrl,
+  webhookUrl,
+  webOrigins,
+} from "./address-kinds.ts";
+import {
   address,
   amountUsd,
   anyText,
   cidr,
-  databaseUrl,
   deploymentName,
   flag,
-  foreignKey,
   headerList,
-  hostName,
   integer,
   type Kind,
+  label,
   listOf,
-  publicUrl,
   ratio,
-  redisUrl,
+  trueOrFalse,
+  word,
+  zeroOr,
+} from "./kinds.ts";
+import {
+  foreignKey,
   ring,
   secretText,
   stripeKey,
   stripeWebhookSecret,
-  trueOrFalse,
-  upstreamUrl,
   webhookSecret,
-  webhookUrl,
-  webOrigin,
-  word,
-  zeroOr,
-} from "./kinds.ts";
+} from "./secret-kinds.ts";
 
 /** Who reads a variable: gateway, api, worker, commands, `npm start` (platform), the
  * compose file, browser builds, the testkit. */
@@ -79,7 +85,7 @@ export const variables = {
   },
   HOSTED_SECRET_MANAGER: {
     for: all,
-    kind: deploymentName,
+    kind: label,
     required: "production",
     doc: "Name of the manager that supplies the secrets.",
   },
@@ -245,7 +251,7 @@ export const variables = {
   },
   PUBLIC_SUPPORT_URL: {
     for: servers,
-    kind: publicUrl,
+    kind: pageUrl,
     default: "http://127.0.0.1:5173/support",
     required: "production",
     doc: "The page that errors and receipts point people to.",
@@ -258,14 +264,14 @@ export const variables = {
   },
   API_CORS_ORIGINS: {
     for: ["api"],
-    kind: listOf(webOrigin),
+    kind: webOrigins,
     default: "http://127.0.0.1:5173,http://localhost:5173,http://127.0.0.1:5174,http://localhost:5174",
     required: "production",
     doc: "The operator's own web origins on the API; apps add theirs.",
   },
   GATEWAY_CORS_ORIGINS: {
     for: ["gateway"],
-    kind: listOf(webOrigin),
+    kind: webOrigins,
     default: "http://127.0.0.1:5173,http://localhost:5173,http://127.0.0.1:5174,http://localhost:5174",
     required: "production",
     doc: "The operator's own web origins on the gateway; apps add theirs.",
