@@ -126,6 +126,7 @@ describe("the schema", () => {
       "price_publications",
       "price_versions",
       "priced_models",
+      "projectors",
       "providers",
       "schema_migrations",
       "settings",
