@@ -120,6 +120,7 @@ describe("the schema", () => {
       "change_head",
       "changes",
       "deployment",
+      "detached_months",
       "granted_tables",
       "instances",
       "model_prices",
