@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { renderConfiguration, renderEnvExample } from "./generate/configuration.ts";
+import { renderEnvHostedExample } from "./generate/env-hosted.ts";
 import { renderErrors } from "./generate/errors.ts";
 import { renderMetrics } from "./generate/metrics.ts";
 import { renderRoutes } from "./generate/routes.ts";
@@ -9,6 +10,7 @@ import { renderSchemaSnapshot, snapshotPath } from "./generate/schema-snapshot.t
 /** Everything that is written from another text: the file, and what it should hold. */
 const generated: readonly { path: string; render(): Promise<string> | string }[] = [
   { path: ".env.example", render: renderEnvExample },
+  { path: ".env.hosted.example", render: renderEnvHostedExample },
   { path: "docs/reference/configuration.md", render: renderConfiguration },
   { path: "docs/reference/errors.md", render: renderErrors },
   { path: "docs/reference/metrics.md", render: renderMetrics },
@@ -18,7 +20,7 @@ const generated: readonly { path: string; render(): Promise<string> | string }[]
 
 const usage = `usage: pnpm generate [--check]
 
-Writes the reference tables and .env.example from the contract, the configuration and the metrics.
+Writes the reference tables and the templates of the environment from the contract, the configuration and the metrics.
 --check writes nothing and exits 1 when a file is stale.`;
 
 process.exitCode = await main(process.argv.slice(2));

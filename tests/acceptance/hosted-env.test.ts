@@ -2,8 +2,10 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { ConfigFault, judgeHosted, loadConfig } from "@modelfaucet/server/config.ts";
 import { afterAll, describe, expect, it } from "vitest";
+import { renderEnvHostedExample } from "../../scripts/generate/env-hosted.ts";
 import envCases from "./env-cases.json" with { type: "json" };
 
 type Environment = Record<string, string>;
@@ -127,6 +129,31 @@ describe("A175, T-22: the cases of the environment contract", () => {
     const absent = await verifyEnv(baseline, "--file", join(folder, "absent.env"));
     expect(absent).toMatchObject({ code: 1, out: expect.stringContaining("cannot be read") });
     expect((await verifyEnv(baseline, "--files")).code).toBe(2);
+  });
+});
+
+describe("the template of a hosted environment", () => {
+  const lines = renderEnvHostedExample().split("\n");
+  const open = lines.filter((line) => /^[A-Z]/.test(line));
+
+  it("stands open for exactly what is required, and gives no secret a value", () => {
+    expect(open.map((line) => line.split("=")[0]).sort()).toEqual(Object.keys(baseline).sort());
+    expect(open.filter((line) => !line.endsWith("="))).toEqual(["NODE_ENV=production"]);
+    for (const name of [...secretNames, "SMTP_URL", "REDIS_URL", "METRICS_TOKEN"]) {
+      expect(lines.filter((line) => line.replace("#", "").startsWith(`${name}=`))).toEqual([
+        expect.stringMatching(/=$/),
+      ]);
+    }
+  });
+
+  it("is refused as it is, for exactly its open lines", () => {
+    const { faults, warnings } = judgeHosted(parseEnv(lines.join("\n")) as Environment);
+    expect(faults.map(({ variable }) => variable).sort()).toEqual(
+      Object.keys(baseline)
+        .filter((name) => name !== "NODE_ENV")
+        .sort(),
+    );
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -97,17 +97,22 @@ export const databaseUrl: Kind<string> = {
   },
 };
 
-export const redisUrl: Kind<string> = {
-  name: "Redis URL",
-  remedy: "give scheme redis or rediss, user, password, host, port and number",
-  parse(text) {
-    const url = URL.parse(text);
-    if (!url || !/^rediss?:$/.test(url.protocol) || url.hostname === "") {
-      throw new Refused("must be a Redis URL");
-    }
-    return text;
-  },
-};
+export const redisUrl = schemeUrl("Redis", ["redis", "rediss"]);
+export const smtpUrl = schemeUrl("SMTP", ["smtp", "smtps"]);
+
+function schemeUrl(service: string, schemes: readonly string[]): Kind<string> {
+  return {
+    name: `${service} URL`,
+    remedy: `give ${schemes.join(" or ")}, user, password, host and port as the service shows them`,
+    parse(text) {
+      const url = URL.parse(text);
+      if (!url || !schemes.includes(url.protocol.slice(0, -1)) || url.hostname === "") {
+        throw new Refused(`must be a URL of ${service}`);
+      }
+      return text;
+    },
+  };
+}
 
 function parsedUrl(text: string): URL {
   const url = URL.parse(text);

@@ -19,6 +19,7 @@ export type Kind<T> = {
 /** Any other name: up to 100 printable characters. */
 export const label: Kind<string> = {
   name: "name",
+  remedy: "say by name where the values come from",
   parse(text) {
     if (text.length > 100 || !/^[\p{L}\p{N}\p{P}\p{S} ]+$/u.test(text)) {
       throw new Refused("must be a name of at most 100 printable characters");
@@ -99,6 +100,7 @@ export const ratio: Kind<number> = {
 /** A name that is stamped into databases and shown in consoles. */
 export const deploymentName: Kind<string> = {
   name: "name",
+  remedy: "give the deployment a name, such as pilot-eu",
   parse(text) {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {
       throw new Refused("must be a name of at most 63 letters, digits, dots, dashes and underscores");
@@ -133,6 +135,7 @@ export const amountUsd: Kind<string> = {
 /** One address without a display name. */
 export const address: Kind<string> = {
   name: "e-mail address",
+  remedy: "give one address that somebody reads",
   parse(text) {
     if (text.length > 254 || !addressForm.test(text)) throw new Refused("must be one e-mail address");
     return text;

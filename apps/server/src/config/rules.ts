@@ -117,6 +117,7 @@ function pairFaults(env: Environment): Fault[] {
 const pairs = [
   ["ALERT_WEBHOOK_URL", "ALERT_WEBHOOK_SECRET"],
   ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"],
+  ["SMTP_URL", "MAIL_FROM"],
 ] as const;
 
 function isGiven(env: Environment, name: VariableName): boolean {

@@ -5,6 +5,7 @@ import {
   pageUrl,
   publicUrl,
   redisUrl,
+  smtpUrl,
   upstreamUrl,
   webhookUrl,
   webOrigins,
@@ -498,6 +499,17 @@ export const variables = {
     for: ["commands"],
     kind: upstreamUrl,
     doc: "Address of a stand-in for Stripe; refused in production.",
+  },
+  SMTP_URL: {
+    for: ["commands"],
+    kind: smtpUrl,
+    secret: true,
+    doc: "Judged by the verifier; mail comes with a later version.",
+  },
+  MAIL_FROM: {
+    for: ["commands"],
+    kind: address,
+    doc: "Judged by the verifier; mail comes with a later version.",
   },
   PRICE_BOOK_MAX_AGE_DAYS: {
     for: ["worker"],
