@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { effectivePolicy, effectivePricing, policyIn, pricingIn } from "../manifest.ts";
+import { effectivePolicy, effectivePricing } from "../manifest.ts";
 import {
   analyticsGroup,
   analyticsInterval,
@@ -110,6 +110,3 @@ export const validateFeature = defineRoute({
   codes: ["invalid_app"],
   summary: "Judges a manifest without keeping it, and prices a sample request by it.",
 });
-
-/** What a manifest must be; the issues of `features/validate` are this schema's, and those of the operator's maxima. */
-export const manifestIn = z.strictObject({ policy: policyIn, pricing: pricingIn });
