@@ -54,6 +54,22 @@ const commands: Record<string, Command> = {
       return withPriceDeps(loadConfig({ need: "command" }), (deps) => runPrices(args, deps));
     },
   },
+  backup: {
+    summary: "write one snapshot of the whole database into a folder",
+    run: async (args) => {
+      const { backupHelp, runBackup } = await import("./commands/backup.ts");
+      if (args.includes("--help")) return print(backupHelp);
+      return runBackup(args, loadConfig({ need: "command" }));
+    },
+  },
+  restore: {
+    summary: "restore a backup into an empty database, or try it in a drill",
+    run: async (args) => {
+      const { restoreHelp, runRestore } = await import("./commands/restore.ts");
+      if (args.includes("--help")) return print(restoreHelp);
+      return runRestore(args, loadConfig({ need: "command" }));
+    },
+  },
   "sign-in-link": {
     summary: "make a link that signs an operator or a developer in to the console, once",
     run: async (args) => {
@@ -71,6 +87,18 @@ const commands: Record<string, Command> = {
       const { healthcheckHelp, runHealthcheck } = await import("./commands/healthcheck.ts");
       if (args.includes("--help")) return print(healthcheckHelp);
       return runHealthcheck(args, loadConfig({ need: "command" }));
+    },
+  },
+  retention: {
+    summary: "remove what its time is over for; months of usage are exported first",
+    run: async (args) => {
+      const { retentionHelp, runRetention } = await import("./commands/retention.ts");
+      if (args.includes("--help")) return print(retentionHelp);
+      return withDatabase(
+        (database, { retention, dataDir, production }) =>
+          runRetention(args, database, { ...retention, dataDir, production }),
+        "migrationUrl",
+      );
     },
   },
   hosted: {
@@ -169,7 +197,7 @@ function needsDatabase(): number {
 
 async function withDatabase(
   work: (database: Database, config: Config) => Promise<number>,
-  which: "url" | "readonlyUrl",
+  which: "url" | "readonlyUrl" | "migrationUrl",
 ): Promise<number> {
   const config: Config = loadConfig({ need: "command" });
   const url = config.database[which];

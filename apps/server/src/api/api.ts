@@ -21,6 +21,7 @@ import { createAuthenticator } from "./authenticate.ts";
 import { createConsoleDoor } from "./console-door.ts";
 import { mountRoutes } from "./harness.ts";
 import { adminAppRoutes } from "./routes/admin-apps.ts";
+import { adminBackupRoutes } from "./routes/admin-backups.ts";
 import { adminBooksRoutes } from "./routes/admin-books.ts";
 import { adminDeveloperRoutes } from "./routes/admin-developers.ts";
 import { adminMeRoutes } from "./routes/admin-me.ts";
@@ -111,6 +112,7 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...adminBooksRoutes(),
       ...adminWalletRoutes(common),
       ...adminReconciliationRoutes(),
+      ...adminBackupRoutes(),
       ...limitRoutes(common),
     ],
     apiRoutes,

@@ -74,6 +74,10 @@ export function createMetrics(build: { version: string; schema: string }) {
     ]),
     booksAgeSeconds: gauge("books_age_seconds", "Seconds since the last reconciliation."),
     walletsInDebt: gauge("wallets_in_debt", "Wallets below zero."),
+    backupAgeSeconds: gauge(
+      "backup_age_seconds",
+      "Seconds since the snapshot of the newest backup; without end while there is none.",
+    ),
     authFailures: counter("auth_failures_total", "Refused credentials.", ["service", "kind"]),
     egressRefused: counter("egress_refused_total", "Connections refused by the egress guard.", [
       "entrance",

@@ -3,6 +3,7 @@ import type { Database } from "../lib/db.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { formatUsd } from "../lib/money.ts";
+import { newestBackups } from "../modules/backup/backup.ts";
 import { type Books, minuteChecks, runChecks } from "../modules/books/books.ts";
 
 export type Worker = { start(): void; stop(): Promise<void> };
@@ -95,4 +96,6 @@ async function readGauges({ database, metrics }: WorkerParts): Promise<void> {
   metrics.holdsOpen.set(row!.open);
   metrics.holdOldestSeconds.set(row!.oldest);
   metrics.walletsInDebt.set(row!.debt);
+  const { ageSeconds } = await database.read({ purpose: "operator" }, newestBackups);
+  metrics.backupAgeSeconds.set(ageSeconds ?? Number.POSITIVE_INFINITY);
 }

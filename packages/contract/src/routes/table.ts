@@ -1,5 +1,6 @@
 import type { RouteDefinition } from "../route.ts";
 import * as admin from "./admin.ts";
+import * as adminBackups from "./admin-backups.ts";
 import * as adminBooks from "./admin-books.ts";
 import * as analytics from "./analytics.ts";
 import * as apps from "./apps.ts";
@@ -19,6 +20,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   developer,
   apps,
   admin,
+  adminBackups,
   adminBooks,
   analytics,
   platform,

@@ -1,0 +1,59 @@
+import type { Tx } from "../../lib/db.ts";
+import { keyCanaryPlace, type SecretBox, SecretOpenError, type SecretPlace } from "../../lib/secret-box.ts";
+import { eachSealed, listSealedColumns } from "../../modules/backup/backup.ts";
+import { providerKeyPlace } from "../../modules/routing/routing.ts";
+import { identityKeyPlace, userHashKeyPlace } from "../apps.ts";
+
+type Row = Record<string, unknown>;
+
+/** Where each sealed value was sealed to, by its column. A column that is missing here fails the check by its name. */
+const places: Readonly<Record<string, (row: Row) => SecretPlace>> = {
+  "public.deployment.key_canary": () => keyCanaryPlace,
+  "public.apps.identity_key": (row) => identityKeyPlace(text(row.id), text(row.developer_id)),
+  "public.apps.user_hash_key": (row) => userHashKeyPlace(text(row.id), text(row.developer_id)),
+  "public.provider_credentials.sealed_secret": (row) => providerKeyPlace(text(row.id)),
+};
+
+export type SealedCheck = {
+  opened: number;
+  /** One phrase per column and reason: never a value. */
+  faults: string[];
+};
+
+/** Opens every sealed value of the database, and keeps none. */
+export async function openEverySealedValue(tx: Tx, secretBox: SecretBox): Promise<SealedCheck> {
+  const faults = new Map<string, number>();
+  let opened = 0;
+  for (const column of await listSealedColumns(tx)) {
+    const name = `${column.schema}.${column.name}.${column.column}`;
+    const placeOf = places[name];
+    await eachSealed(tx, column, ({ value, row }) => {
+      const fault = placeOf ? tryOpen(secretBox, value, placeOf(row)) : "nobody knows where it was sealed to";
+      if (fault === null) opened += 1;
+      else faults.set(`${name}: ${fault}`, (faults.get(`${name}: ${fault}`) ?? 0) + 1);
+    });
+  }
+  return { opened, faults: [...faults].map(([fault, values]) => `${fault} (${values} values)`) };
+}
+
+/** What no key of the ring can open, by the ids of the keys that sealed it; `null` when there is nothing. */
+export function missingKeys(secretBox: SecretBox, sealed: Readonly<Record<string, number>>): string | null {
+  const missing = Object.entries(sealed).filter(([keyId]) => !secretBox.keyIds.includes(keyId));
+  if (missing.length === 0) return null;
+  const named = missing.map(([keyId, values]) => `${keyId} (${values} values)`).join(", ");
+  return `SECRET_ENCRYPTION_KEY is not the key ring of this backup: it lacks ${named} and holds ${secretBox.keyIds.join(", ")}`;
+}
+
+function tryOpen(secretBox: SecretBox, value: string, place: SecretPlace): string | null {
+  try {
+    secretBox.open(value, place);
+    return null;
+  } catch (error) {
+    if (!(error instanceof SecretOpenError)) throw error;
+    return error.kind === "unknown_key"
+      ? `sealed with key ${value.split(":")[2]}, which the ring lacks`
+      : error.kind;
+  }
+}
+
+const text = (value: unknown): string => String(value);
