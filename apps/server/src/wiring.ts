@@ -24,6 +24,7 @@ import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/
 import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
+import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
@@ -49,6 +50,7 @@ export type System = {
   counter: TokenCounter;
   inFlight: InFlight;
   bodyMemory: BodyMemory;
+  rates: RateLimiter;
   bootstrap: BootstrapCredentials;
   complete: CompleteContext;
   /** Starts the memory copies; resolves when they are whole. */
@@ -79,6 +81,7 @@ export async function createSystem(
     instanceId,
     roles,
     pollMs: config.switchPollMs,
+    rateStore: () => rates.state,
     onError,
   });
   const directory = createDirectory({ database, feed, effectiveManifest });
@@ -110,6 +113,7 @@ export async function createSystem(
     },
     onError,
   });
+  const rates = createRateLimiter({ redisUrl: config.redisUrl, now: feed.now, onError });
   const counter = createTokenCounter();
   // The first count starts the worker thread; no request should wait for that.
   void counter.count(["warm"]);
@@ -133,6 +137,7 @@ export async function createSystem(
     counter,
     inFlight,
     bodyMemory: createBodyMemory(config.bodies.memoryBytes),
+    rates,
     bootstrap,
     consoleSessions: createConsoleSessions({ database, misses, bootstrap }),
   };
@@ -151,6 +156,7 @@ export async function createSystem(
     stop: async () => {
       clearInterval(gauges);
       inFlight.close();
+      rates.close();
       await books.stop();
       await feed.stop();
       await Promise.all([counter.close(), outbound.close(), directDatabase.close()]);
@@ -245,6 +251,8 @@ function completeContextOf(parts: Parts): CompleteContext {
     now: parts.feed.now,
     featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
     boundsOf: (appId) => parts.directory.app(appId),
+    rates: parts.rates,
+    credentialRate: config.rateLimits.gateway,
     spendsTest: (session) => !config.production || session.endUserOwn,
     onAttempt: (provider, result, ms) => {
       metrics.attempts.inc({ provider, result });

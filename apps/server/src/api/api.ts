@@ -1,5 +1,6 @@
 import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
+import type { CredentialRate } from "../flows/rate-claims.ts";
 import type { BodyMemory } from "../lib/body-memory.ts";
 import type { ChangeFeed } from "../lib/change-feed.ts";
 import type { Database } from "../lib/db.ts";
@@ -15,6 +16,7 @@ import type {
   SessionCache,
 } from "../modules/identity/identity.ts";
 import type { PriceBook } from "../modules/pricing/pricing.ts";
+import type { RateLimiter } from "../modules/rate/rate.ts";
 import type { Upstreams } from "../modules/routing/routing.ts";
 import type { Directory } from "../modules/tenancy/tenancy.ts";
 import { createAuthenticator } from "./authenticate.ts";
@@ -31,9 +33,9 @@ import { adminReconciliationRoutes } from "./routes/admin-reconciliation.ts";
 import { adminSettingsRoutes } from "./routes/admin-settings.ts";
 import { adminWalletRoutes } from "./routes/admin-wallets.ts";
 import { appUsageRoutes } from "./routes/app-usage.ts";
-import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
 import { consoleRoutes } from "./routes/console.ts";
 import { developerAccountRoutes } from "./routes/developer-account.ts";
+import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
 import { developerAppRoutes } from "./routes/developer-apps.ts";
 import { developerFeatureRoutes } from "./routes/developer-features.ts";
 import { developerRequestRoutes } from "./routes/developer-requests.ts";
@@ -72,6 +74,8 @@ export type ApiDeps = {
   consoleOrigins: readonly string[];
   /** 0 refuses test credit. */
   testCreditMaxUsd: Usd;
+  rates: RateLimiter;
+  credentialRate: CredentialRate;
   onError: (error: unknown) => void;
 };
 
@@ -124,6 +128,8 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       console,
       metrics: deps.metrics,
       checkAnswers: deps.checkAnswers,
+      rates: deps.rates,
+      credentialRate: deps.credentialRate,
     },
   );
 }

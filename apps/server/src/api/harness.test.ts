@@ -3,6 +3,7 @@ import { defineRoute, type RouteDefinition } from "@modelfaucet/contract/route.t
 import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
 import type { developerScopes } from "@modelfaucet/contract/scopes.ts";
 import { identifier, listQuery, moneyIn, reason, reserved, uuid } from "@modelfaucet/contract/values.ts";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createBodyMemory } from "../lib/body-memory.ts";
@@ -143,6 +144,7 @@ beforeAll(async () => {
     },
     metrics,
     checkAnswers: true,
+    ...withoutCredentialRate,
   });
   base = await http.app.listen({ host: "127.0.0.1", port: 0 });
 });

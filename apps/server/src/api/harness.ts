@@ -1,6 +1,7 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { type CredentialRate, credentialClaim } from "../flows/rate-claims.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
 import type { Database } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
@@ -9,6 +10,7 @@ import { bearerToken, clientRequestId } from "../lib/http-headers.ts";
 import { addressPrefix } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { forbiddenOrigin, mayUseFrom } from "../modules/identity/identity.ts";
+import type { RateLimiter } from "../modules/rate/rate.ts";
 import { type Actor, auditActorOf, classesOf, scopesOf, tenantOf } from "./actor.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { admitByCookie, type ConsoleDoor } from "./console-door.ts";
@@ -23,6 +25,9 @@ export type HarnessOptions = {
   /** `null` where there is no console: then no page may hold a developer's or an operator's token. */
   console: ConsoleDoor | null;
   metrics: Pick<Metrics, "authFailures">;
+  /** What one credential, else one address, may call. */
+  rates: Pick<RateLimiter, "take">;
+  credentialRate: CredentialRate;
   /** In tests every answer is held against the contract. */
   checkAnswers: boolean;
 };
@@ -50,8 +55,12 @@ async function answerCall(
   reply: FastifyReply,
   options: HarnessOptions,
 ): Promise<FastifyReply> {
-  const actor = await admit(route, request, options);
+  const actor = await admit(route, request, options).catch(async (error: unknown) => {
+    await countCall(options, request, reply, ["address", request.ip]);
+    throw error;
+  });
   request.logFacts = factsOf(actor);
+  await countCall(options, request, reply, credentialOf(actor) ?? ["address", request.ip]);
   try {
     const call = await readCall(route, actor, request, reply, options);
     const answer = await handler(call);
@@ -63,6 +72,23 @@ async function answerCall(
   } catch (error) {
     throw asOneMissing(error);
   }
+}
+
+/** @throws ApiError rate_limited */
+async function countCall(
+  options: HarnessOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  [level, id]: readonly [level: string, id: string],
+): Promise<void> {
+  const claims = credentialClaim(options.credentialRate, level, `api:${id}`);
+  reply.headers((await options.rates.take(claims, request.id)).headers);
+}
+
+function credentialOf(actor: Actor): [level: string, id: string] | null {
+  if (actor.class === "session") return ["session", actor.session.sessionId];
+  if (actor.class === "dev") return ["developer_token", actor.caller.tokenId];
+  return actor.class === "op" ? ["operator", actor.person] : null;
 }
 
 /** Who calls, when they may: class, then place, then scope. @throws ApiError invalid_session, forbidden */

@@ -178,6 +178,7 @@ function apiDepsOf(system: System): ApiDeps {
     apiUrl: config.urls.api,
     dashboardUrl: config.urls.dashboard,
     consoleOrigins: consoleOriginsOf(config),
+    credentialRate: config.rateLimits.api,
     testCreditMaxUsd: parseUsd(config.testCreditMaxUsd)!,
     onError: (err) => system.log.error({ err }, "background work failed"),
   };

@@ -2,6 +2,7 @@
 import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import { defaultDeveloperScopes, developerScopes } from "@modelfaucet/contract/scopes.ts";
 import { createTestDatabase, type PostgresServer } from "@modelfaucet/testkit/database.ts";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { SignJWT } from "jose";
 import { createChangeFeed } from "../lib/change-feed.ts";
 import { openDatabase } from "../lib/db.ts";
@@ -83,6 +84,7 @@ export async function openTestbed(server: PostgresServer) {
     sessionTtlSeconds: 3600,
     userTokenMaxTtlSeconds: 600,
     isPriced: () => true,
+    rates: withoutCredentialRate.rates,
   };
   return {
     ...deps,

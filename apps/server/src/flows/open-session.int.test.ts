@@ -25,9 +25,11 @@ const address = "203.0.113.7";
 
 describe("opening a session", () => {
   it("makes one user with one wallet and one account a fund, however many open at once", async () => {
-    await makeApp(bed, "app_race", { identityMode: "demo" });
+    await makeApp(bed, "app_race", { identityMode: "server" });
     const opened = await Promise.all(
-      Array.from({ length: 40 }, () => open({ publicAppId: "app_race", externalUserId: "first-ever" })),
+      Array.from({ length: 40 }, () =>
+        open({ publicAppId: "app_race", externalUserId: "first-ever" }, bootstrapCaller),
+      ),
     );
     expect(new Set(opened.map((session) => session.endUserId)).size).toBe(1);
     const id = opened[0]!.endUserId;
@@ -77,7 +79,7 @@ describe("identity modes", () => {
     const sign = (claims: Record<string, unknown>, secret = identitySecret) =>
       signUserToken(secret, { sub: "u", aud: "app_signed", ...claims });
     const now = Math.floor(Date.now() / 1000);
-    const cases: [string, Omit<Partial<OpenSessionInput>, "requestOrigin" | "publicAppId">][] = [
+    const cases: [string, Omit<Partial<OpenSessionInput>, "requestOrigin" | "address" | "publicAppId">][] = [
       ["missing", { externalUserId: "u" }],
       ["signature", { userToken: await sign({}, newToken("mf_idsec_")) }],
       ["audience", { userToken: await sign({ aud: "app_race" }) }],
@@ -133,7 +135,7 @@ describe("identity modes", () => {
     expect(session.verified).toBe(false);
     expect(session.scopes).not.toContain("account:write");
     await expect(
-      openSession({ ...bed.deps, production: true }, null, { ...input, requestOrigin: undefined }),
+      openSession({ ...bed.deps, production: true }, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" }),
     ).rejects.toMatchObject({ code: "forbidden", details: { reason: "demo_not_allowed" } });
   });
 });
@@ -213,7 +215,7 @@ describe("narrowing", () => {
     const input = { publicAppId: "app_modes", externalUserId: "u" };
     expect((await open(input)).mode).toMatchObject({ available: false, reason: "insufficient_balance" });
     const unpriced = { ...bed.deps, isPriced: () => false };
-    expect((await openSession(unpriced, null, { ...input, requestOrigin: undefined })).mode.reason).toBe(
+    expect((await openSession(unpriced, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" })).mode.reason).toBe(
       "no_priced_model",
     );
     expect((await open({ ...input, models: [] })).mode.reason).toBe("no_priced_model");
@@ -378,10 +380,10 @@ describe("tokens that are guessed", () => {
 });
 
 function open(
-  input: Omit<OpenSessionInput, "requestOrigin"> & { requestOrigin?: string | undefined },
+  input: Omit<OpenSessionInput, "requestOrigin" | "address"> & { requestOrigin?: string | undefined },
   caller: typeof bootstrapCaller | null = null,
 ) {
-  return openSession(bed.deps, caller, { requestOrigin: undefined, ...input });
+  return openSession(bed.deps, caller, { requestOrigin: undefined, address: "192.0.2.1", ...input });
 }
 
 async function refused(input: Parameters<typeof open>[0], error: Record<string, unknown>) {

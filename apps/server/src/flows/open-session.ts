@@ -22,6 +22,7 @@ import {
   useUserTokenOnce,
   verifyUserToken,
 } from "../modules/identity/identity.ts";
+import type { RateClaim, RateLimiter } from "../modules/rate/rate.ts";
 import {
   type Directory,
   type DirectoryApp,
@@ -41,6 +42,7 @@ export type OpenSessionDeps = {
   production: boolean;
   userTokenMaxTtlSeconds: number;
   isPriced: (provider: string, model: string) => boolean;
+  rates: Pick<RateLimiter, "take">;
 };
 
 export type OpenSessionInput = {
@@ -57,6 +59,7 @@ export type OpenSessionInput = {
   origins?: readonly string[] | undefined;
   /** The request's `Origin`; a browser sends one, a backend does not. */
   requestOrigin: string | undefined;
+  address: string;
 };
 
 /**
@@ -80,13 +83,15 @@ export async function openSession(
   const place = placeOf(app, caller, claims, input);
   const limits = limitsOf(app, claims, proved, input);
 
+  const externalUserHash = hashExternalUserId(openUserHashKey(deps, app), subject);
+  if (!caller) await deps.rates.take(sessionClaims(app.id, input.address, externalUserHash), uuidV7());
   const token = newToken("mf_sess_");
   const opened = await deps.database.write({ purpose: "auth" }, async (tx) => {
     if (claims?.jti) await useOnce(tx, app.id, claims);
     const user = await ensureEndUser(tx, {
       appId: app.id,
       developerId: app.developerId,
-      externalUserHash: hashExternalUserId(openUserHashKey(deps, app), subject),
+      externalUserHash,
       verified: proved,
       metadata: proved ? (claims?.metadata ?? (caller ? input.metadata : undefined) ?? null) : null,
     });
@@ -114,6 +119,17 @@ export async function openSession(
     endUserHash: opened.user.externalUserHash,
     wallet: opened.wallet,
   });
+}
+
+const sessionsPerMinute = { address: 60, user: 10 };
+
+/** Who has no developer token opens so many sessions a minute, from one address and for one user of an app. */
+function sessionClaims(appId: string, address: string, userHash: string): RateClaim[] {
+  const base = { measure: "requests", windowMs: 60_000, cost: 1 } as const;
+  return [
+    { ...base, key: `sessions:${appId}:${address}`, level: "address", limit: sessionsPerMinute.address },
+    { ...base, key: `sessions:${appId}:${userHash}`, level: "end_user", limit: sessionsPerMinute.user },
+  ];
 }
 
 /** An instance that has lost the change feed may be blind to a suspension. @throws ApiError service_unavailable */

@@ -50,6 +50,7 @@ describe("the seed", () => {
       publicAppId: "app_pub_demo",
       externalUserId: "crm-demo-user",
       requestOrigin: "http://127.0.0.1:5174",
+      address: "192.0.2.1",
     });
     expect(session.walletBalanceUsd).toBe(1_000_000_000n);
     expect(session.mode).toMatchObject({ mode: "platform", available: true });

@@ -156,6 +156,7 @@ function noteEnding(request: FastifyRequest, completion: Completion, startedAt: 
 
 function answerHeaders({ run }: Completion): Record<string, string> {
   return {
+    ...run.rates?.headers,
     "x-modelfaucet-request-id": requestIdOf(run.requestId),
     "x-modelfaucet-route-mode": run.facts.routeMode,
     "x-modelfaucet-model": headerText(run.route.model),

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
+import { credentialClaim } from "../flows/rate-claims.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
 import { refuseStale } from "../lib/change-feed.ts";
 import { ApiError } from "../lib/errors.ts";
@@ -35,11 +36,11 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
   for (const base of ["/v1", ""]) {
     app.post(`${base}/chat/completions`, (request, reply) => complete(request, reply, options));
     app.get(`${base}/models`, async (request, reply) =>
-      reply.send(listModels(await planContext(request, options))),
+      reply.send(listModels(await planContext(request, reply, options))),
     );
     app.get(`${base}/models/*`, async (request, reply) => {
       const id = (request.params as { "*": string })["*"];
-      return reply.send(findModel(id, await planContext(request, options)));
+      return reply.send(findModel(id, await planContext(request, reply, options)));
     });
   }
   app.get("/health/providers", async (request, reply) => {
@@ -67,7 +68,7 @@ async function complete(
       retryAfterSeconds: 1,
     });
   }
-  const session = await authenticate(request, options);
+  const session = await authenticated(request, options);
   const rawBody = await readBody(request.raw, reply.raw, {
     limitBytes: options.bodyLimitBytes,
     memory: options.bodyMemory,
@@ -90,6 +91,19 @@ async function complete(
   } catch (error) {
     const told = toApiError(error);
     options.onRefused(told.code, levelOf(told));
+    throw error;
+  }
+}
+
+/** A call without a good session counts for its address. @throws ApiError rate_limited beside what authentication throws */
+async function authenticated(request: FastifyRequest, options: GatewayOptions): Promise<SessionContext> {
+  try {
+    return await authenticate(request, options);
+  } catch (error) {
+    await options.complete.rates.take(
+      credentialClaim(options.complete.credentialRate, "address", request.ip),
+      request.id,
+    );
     throw error;
   }
 }
@@ -129,8 +143,14 @@ async function authenticate(
   return session;
 }
 
-async function planContext(request: FastifyRequest, options: GatewayOptions): Promise<PlanContext> {
-  const session = await authenticate(request, options);
+async function planContext(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: GatewayOptions,
+): Promise<PlanContext> {
+  const session = await authenticated(request, options);
+  const claims = credentialClaim(options.complete.credentialRate, "session", session.sessionId);
+  reply.headers((await options.complete.rates.take(claims, request.id)).headers);
   const features = (await options.complete.featuresOf(session.appId)) ?? [];
   return { session, features, prices: options.complete.prices, upstreams: options.complete.upstreams };
 }

@@ -56,6 +56,8 @@ export function createChangeFeed(options: {
   instanceId: string;
   roles: readonly string[];
   pollMs: number;
+  /** Whether this instance reaches the store of shared rate limits: told with its heartbeat. */
+  rateStore?: () => "memory" | "shared" | "away";
   onError: (error: unknown) => void;
 }): ChangeFeed {
   const listeners = new Map<ChangeKind, Listener[]>();
@@ -128,7 +130,7 @@ export function createChangeFeed(options: {
 
 async function readChanges(
   tx: Tx,
-  options: { instanceId: string; roles: readonly string[] },
+  options: Beating,
   seen: bigint,
 ): Promise<{ changes: { version: string; kind: ChangeKind; target_id: string }[]; now: number }> {
   const changes = await tx<{ version: string; kind: ChangeKind; target_id: string }[]>`
@@ -136,15 +138,18 @@ async function readChanges(
   return { changes: [...changes], now: await beat(tx, options, seen) };
 }
 
+type Beating = { instanceId: string; roles: readonly string[]; rateStore?: () => string };
+
 /** Says that this instance lives and how far it has come; gives the database's clock in milliseconds. */
 async function beat(
   tx: Tx,
-  options: { instanceId: string; roles: readonly string[] },
+  options: Beating,
   seen: bigint,
 ): Promise<number> {
   const [row] = await tx<{ now_ms: number }[]>`
-    insert into instances (id, roles, version_seen) values (${options.instanceId}, ${[...options.roles]}, ${seen.toString()})
-    on conflict (id) do update set version_seen = excluded.version_seen, heartbeat_at = mf_now()
+    insert into instances (id, roles, version_seen, rate_store)
+    values (${options.instanceId}, ${[...options.roles]}, ${seen.toString()}, ${options.rateStore?.() ?? "memory"})
+    on conflict (id) do update set version_seen = excluded.version_seen, rate_store = excluded.rate_store, heartbeat_at = mf_now()
     returning (extract(epoch from mf_now()) * 1000)::float8 as now_ms`;
   return row!.now_ms;
 }

@@ -8,6 +8,8 @@ type ApiErrorOptions = {
   details?: Record<string, unknown>;
   /** Seconds for `Retry-After`. */
   retryAfterSeconds?: number;
+  /** Further headers that the answer carries. */
+  headers?: Readonly<Record<string, string>>;
   /** What happened inside; logged, never sent. */
   cause?: unknown;
 };
@@ -18,6 +20,7 @@ export class ApiError extends Error {
   readonly param: string | null;
   readonly details: Record<string, unknown> | undefined;
   readonly retryAfterSeconds: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -26,6 +29,7 @@ export class ApiError extends Error {
     this.param = options.param ?? null;
     this.details = options.details;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.headers = options.headers ?? {};
   }
 
   get status(): number {

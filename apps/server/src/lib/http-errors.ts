@@ -52,7 +52,7 @@ export function sendError(reply: FastifyReply, thrown: unknown, log: Logger): Fa
 
 /** `x-should-retry` always, `retry-after` wherever waiting helps. */
 export function errorHeaders(error: ApiError, retry: boolean): [name: string, value: string][] {
-  const headers: [string, string][] = [["x-should-retry", String(retry)]];
+  const headers: [string, string][] = [["x-should-retry", String(retry)], ...Object.entries(error.headers)];
   const waits = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
   if (waits !== undefined) headers.push(["retry-after", String(Math.max(1, Math.ceil(waits)))]);
   return headers;

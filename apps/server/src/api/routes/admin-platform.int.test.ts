@@ -1,5 +1,6 @@
 // The operator's price book and upstreams over HTTP, every answer held against the contract.
 import { Writable } from "node:stream";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { openPricesBed, type PricesBed } from "../../flows/prices-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
@@ -61,6 +62,7 @@ beforeAll(async () => {
       console: null,
       metrics,
       checkAnswers: true,
+      ...withoutCredentialRate,
     },
   );
   base = await http.app.listen({ host: "127.0.0.1", port: 0 });

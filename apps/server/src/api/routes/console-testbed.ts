@@ -2,6 +2,7 @@
 import { Writable } from "node:stream";
 import { developerScopes, operatorScopes } from "@modelfaucet/contract/scopes.ts";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { linkForDeveloper, linkForOperator } from "../../flows/console-links.ts";
 import { createDeveloperToken } from "../../flows/developer-tokens.ts";
 import { bootstrapCaller, openTestbed, testActor } from "../../flows/open-session-testbed.ts";
@@ -111,6 +112,7 @@ export async function openConsole(server: PostgresServer, options: { https?: boo
       console,
       metrics,
       checkAnswers: true,
+      ...withoutCredentialRate,
     },
   );
   const base = await http.app.listen({ host: "127.0.0.1", port: 0 });
@@ -171,6 +173,18 @@ export async function openConsole(server: PostgresServer, options: { https?: boo
         scopes: [...developerScopes],
         ...change,
       }),
+    /** A browser that is signed in by a new link. */
+    developerBrowser: async (email: string) => {
+      const tab = browser();
+      await expectIn(tab.signIn(codeOf((await linkForDeveloper(linkDeps, testActor, email)).url)));
+      return tab;
+    },
+    operatorBrowser: async (email: string) => {
+      const tab = browser();
+      await expectIn(tab.signIn(codeOf((await linkForOperator(linkDeps, testActor, email)).url)));
+      return tab;
+    },
+    moveClock: (ms: number) => bed.cloned.setClockOffset(ms),
     rows: <T>(work: Parameters<typeof database.write<T>>[1]) => database.write({ purpose: "operator" }, work),
     close: async () => {
       await http.app.close();
@@ -183,4 +197,18 @@ export const foreignOrigin = "https://app.example.com";
 
 export function codeOf(url: string): string {
   return new URL(url).hash.replace("#code=", "");
+}
+
+/** Status, code and reason of a refusal. */
+export function errorOf({ status, body }: Answer): [number, string, string | undefined] {
+  return [status, body.error.code, body.error.details?.reason];
+}
+
+/** How whoever is not signed in is told. */
+export const gone = [401, "invalid_session", undefined];
+
+async function expectIn(signingIn: Promise<Answer>): Promise<void> {
+  const answer = await signingIn;
+  if (answer.status !== 200)
+    throw new Error(`not signed in: ${answer.status} ${JSON.stringify(answer.body)}`);
 }

@@ -1,6 +1,7 @@
 // The routes of tenancy and identity on a real server, for tests beside the routes. Every answer is held against the contract.
 import { Writable } from "node:stream";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { openTestbed } from "../../flows/open-session-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
 import type { Tx } from "../../lib/db.ts";
@@ -85,6 +86,7 @@ export async function openRoutes(server: PostgresServer) {
       console: null,
       metrics,
       checkAnswers: true,
+      ...withoutCredentialRate,
     },
   );
   const base = await http.app.listen({ host: "127.0.0.1", port: 0 });

@@ -2,6 +2,7 @@
 import { Writable } from "node:stream";
 import type { RouteDefinition } from "@modelfaucet/contract/route.ts";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
+import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
 import { openSession } from "../../flows/open-session.ts";
 import { bootstrapCaller, makeApp, openTestbed } from "../../flows/open-session-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
@@ -109,6 +110,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
     console: null,
     metrics,
     checkAnswers: true,
+    ...withoutCredentialRate,
   });
   const base = await http.app.listen({ port: 0, host: "127.0.0.1" });
 
@@ -138,6 +140,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
       externalUserId,
       maxSpendUsd,
       requestOrigin: undefined,
+      address: "192.0.2.1",
     });
     return { ...session, app };
   }

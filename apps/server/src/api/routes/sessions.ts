@@ -17,7 +17,7 @@ export type SessionRouteDeps = OpenSessionDeps & {
 
 export function sessionRoutes(deps: SessionRouteDeps): Mounted[] {
   return [
-    mount(routes.createSession, async ({ actor, body, origin }) => {
+    mount(routes.createSession, async ({ actor, body, origin, address }) => {
       const caller = actor.class === "dev" ? actor.caller : null;
       const opened = await openSession(deps, caller, {
         publicAppId: body.public_app_id,
@@ -32,6 +32,7 @@ export function sessionRoutes(deps: SessionRouteDeps): Mounted[] {
         models: body.models,
         origins: body.origins,
         requestOrigin: origin,
+        address,
       });
       return sessionAnswer(opened, deps);
     }),

@@ -6,7 +6,9 @@ import { zeroUsd } from "../../lib/money.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
+import type { RateLimiter } from "../../modules/rate/rate.ts";
 import type { JsonObject } from "../../providers/provider.ts";
+import { type CredentialRate, credentialClaim, rateClaimsOf } from "../rate-claims.ts";
 import { type AppBounds, spendingLimitsOf } from "../spending-limits.ts";
 import { completionBody } from "./answer.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
@@ -25,6 +27,8 @@ export type CompleteContext = AttemptContext &
     prices: PriceBook;
     featuresOf: (appId: string) => Promise<readonly PlannableFeature[] | null>;
     boundsOf: (appId: string) => Promise<AppBounds | null>;
+    rates: Pick<RateLimiter, "take">;
+    credentialRate: CredentialRate;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
     onStage: (stage: "plan" | "hold" | "relay" | "settle", ms: number) => void;
@@ -98,17 +102,25 @@ export async function admitCompletion(
     clientRequestId: request.clientRequestId,
   };
   const claim = claimOf(request);
+  const rates = await context.rates.take(
+    [
+      ...credentialClaim(context.credentialRate, "session", session.sessionId),
+      ...rateClaimsOf(session, bounds, plan.feature, expectedTokens(plan, asked, request.rawBody)),
+    ],
+    request.requestId,
+  );
   await failpoint("before_hold");
   const held = await holdForPlan(plan, asked, facts, session, claim, {
     ...context,
     spendsTest: context.spendsTest(session),
     spendingLimits: spendingLimitsOf(session, bounds, plan.feature),
   }).catch((error: unknown) => {
+    rates.undo();
     if (error instanceof HoldUnknown) closeUnknownHold(facts, plan, asked, claim, request.startedAt, context);
     throw error;
   });
   context.onStage("hold", performance.now() - planned);
-  const run = new Run({ facts, plan, asked, held, claim, startedAt: request.startedAt });
+  const run = new Run({ facts, plan, asked, held, claim, rates, startedAt: request.startedAt });
   context.inFlight.add(run);
   await failpoint("after_hold");
   return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
@@ -125,7 +137,7 @@ function closeUnknownHold(
 ): void {
   const route = { ...plan.routes[0]!, outputTokens: 0, outputLimit: null };
   const held = { holdUsd: zeroUsd, routes: [route], unaffordable: [] };
-  const run = new Run({ facts, plan, asked, held, claim, startedAt });
+  const run = new Run({ facts, plan, asked, held, claim, rates: null, startedAt });
   void settleFailure(run, "service_unavailable", context).catch(context.onError);
 }
 
@@ -137,7 +149,7 @@ async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObje
     await failpoint("before_last_chunk");
     return completionBody(run, begun.body, settled);
   } finally {
-    context.inFlight.remove(run.requestId);
+    leave(run, context);
   }
 }
 
@@ -147,8 +159,19 @@ async function* streamedAnswer(run: Run, context: CompleteContext): AsyncGenerat
     if (begun.kind !== "stream") throw new Error("a whole body answered a request for a stream");
     yield* relayStream(run, begun, context);
   } finally {
-    context.inFlight.remove(run.requestId);
+    leave(run, context);
   }
+}
+
+function leave(run: Run, context: CompleteContext): void {
+  context.inFlight.remove(run.requestId);
+  run.rates?.finish(run.ending?.tokens ?? 0);
+}
+
+/** What a request is counted with until its tokens are known: its bytes by four, and the output it may have. */
+function expectedTokens(plan: Plan, asked: AskedCompletion, rawBody: Buffer): number {
+  const output = asked.maxOutputTokens ?? plan.feature.policy.limits.max_output_tokens;
+  return Math.ceil(rawBody.length / 4) + output * asked.choices;
 }
 
 /** Upstream's answer has begun, or the request is settled as failed and the failure thrown. */

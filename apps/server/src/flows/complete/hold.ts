@@ -1,6 +1,5 @@
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
-import { receiptIdOf, requestIdOf } from "../../lib/ids.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import { type Books, nobody } from "../../modules/books/books.ts";

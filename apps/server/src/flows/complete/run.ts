@@ -2,6 +2,7 @@ import { addUsd, formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { AttemptRecord, KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { type AnswerTap, createAnswerTap, promptTexts } from "../../modules/metering/metering.ts";
 import { costOf } from "../../modules/pricing/pricing.ts";
+import type { RateGrant } from "../../modules/rate/rate.ts";
 import type { FundedRoute, Held } from "./hold.ts";
 import type { StopReason } from "./in-flight.ts";
 import type { Plan } from "./plan.ts";
@@ -14,6 +15,8 @@ export class Run {
   readonly asked: AskedCompletion;
   readonly held: Held;
   readonly claim: KeyClaim | null;
+  /** Its part of rates and its place among the requests at a time. */
+  readonly rates: RateGrant | null;
   readonly attempts: AttemptRecord[] = [];
   readonly failedCostsUsd: Usd[] = [];
   readonly abort = new AbortController();
@@ -24,8 +27,8 @@ export class Run {
   saidDone = false;
   stopReason: StopReason | null = null;
   firstByteMs: number | null = null;
-  /** How it ended and what it cost its payer, once that is decided. */
-  ending: { outcome: string; chargeUsd: Usd } | null = null;
+  /** How it ended, what it cost its payer and how many tokens it was, once that is decided. */
+  ending: { outcome: string; chargeUsd: Usd; tokens: number } | null = null;
 
   constructor(parts: {
     facts: RequestFacts;
@@ -33,6 +36,7 @@ export class Run {
     asked: AskedCompletion;
     held: Held;
     claim: KeyClaim | null;
+    rates: RateGrant | null;
     startedAt: number;
   }) {
     this.facts = parts.facts;
@@ -40,6 +44,7 @@ export class Run {
     this.asked = parts.asked;
     this.held = parts.held;
     this.claim = parts.claim;
+    this.rates = parts.rates;
     this.startedAt = parts.startedAt;
     this.route = parts.held.routes[0]!;
   }

@@ -145,7 +145,9 @@ async function close(
   if (figures === null) context.onLate(finished.catch(() => {}));
   await failpoint("after_settle");
   const stopped = ending.stopped === "balance" ? "balance" : null;
-  run.ending = { outcome: ending.outcome, chargeUsd: (figures ?? preview).chargeUsd };
+  const { chargeUsd } = figures ?? preview;
+  const tokens = Object.values(ending.usage.tokens).reduce((sum, count) => sum + count, 0);
+  run.ending = { outcome: ending.outcome, chargeUsd, tokens };
   return { usage: ending.usage, figures: figures ?? preview, isPending: figures === null, stopped };
 }
 
