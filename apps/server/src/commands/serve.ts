@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { type ApiDeps, mountApi } from "../api/api.ts";
@@ -6,6 +7,7 @@ import { apiHint } from "../api/hint.ts";
 import type { Config, Role } from "../config.ts";
 import { gatewayHint } from "../gateway/hint.ts";
 import { mountGateway } from "../gateway/server.ts";
+import { refuseStale } from "../lib/change-feed.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
@@ -119,6 +121,8 @@ async function listen(system: System): Promise<HttpServer[]> {
       },
       trustedProxyCidrs: config.trustedProxyCidrs,
       readiness: () => readiness(system),
+      // The gateway asks for itself, where it asks who calls; what it knows of providers it tells at any time.
+      ...(service === "@modelfaucet/api" ? { refuseWork: () => refuseStale(system.feed) } : {}),
       ...(hint ? { notFoundHint: hint } : {}),
       monitoring: {
         ...config.metrics,
@@ -198,7 +202,10 @@ async function readiness(system: System): Promise<Record<string, boolean>> {
   });
 }
 
-/** Serves until told to end: not ready at once, what runs finishes within the grace, what is left ends as our failure. */
+/**
+ * Serves until told to end: not ready at once, but still answering for as long as a balancer needs to see that; what runs
+ * finishes within the grace, what is left ends as our failure.
+ */
 async function untilSignal(
   system: System,
   servers: readonly HttpServer[],
@@ -212,18 +219,27 @@ async function untilSignal(
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(1));
   const deadline = performance.now() + system.config.shutdownGraceMs;
   for (const server of servers) server.drain();
-  await worker?.stop();
-  if (!(await system.inFlight.idle(Math.max(0, deadline - performance.now() - 1_000)))) {
-    system.inFlight.stopAll("shutdown");
-    await system.inFlight.idle(5_000);
-  }
-  await Promise.all(servers.map((server) => closeWithin(server, 2_000)));
+  await Promise.all([worker?.stop(), delay(Math.min(longestGoodbyeMs, system.config.shutdownGraceMs / 10))]);
+  if (!(await system.inFlight.idle(Math.max(0, deadline - performance.now() - 1_000)))) await endRest(system);
+  await Promise.all(servers.map((server) => closeWithin(server, system, 2_000)));
   await system.stop();
   return 0;
 }
 
-async function closeWithin(server: HttpServer, ms: number): Promise<void> {
-  const timer = setTimeout(() => server.app.server.closeAllConnections(), ms);
+const longestGoodbyeMs = 5_000;
+const settleRestMs = 5_000;
+
+/** What has not finished ends as our failure, and is settled. */
+async function endRest({ inFlight }: System): Promise<void> {
+  inFlight.stopAll("shutdown");
+  await inFlight.idle(settleRestMs);
+}
+
+async function closeWithin(server: HttpServer, system: System, ms: number): Promise<void> {
+  // A request that was being admitted when the signal came has begun only now: its end is no client's leaving.
+  const timer = setTimeout(() => {
+    void endRest(system).finally(() => server.app.server.closeAllConnections());
+  }, ms);
   await server.app.close();
   clearTimeout(timer);
 }

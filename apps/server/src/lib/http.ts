@@ -32,6 +32,8 @@ export type HttpServerOptions = {
   trustedProxyCidrs: readonly string[];
   /** The checks of `/ready`, by name. Asked each time, bounded by `readyTimeoutMs`. */
   readiness(): Promise<Record<string, boolean>>;
+  /** Asked before anything but health, readiness and metrics. @throws ApiError where no new work can be taken */
+  refuseWork?(): void;
   /** A second sentence for an unknown path, that says where to go. */
   notFoundHint?(method: string, path: string): string | undefined;
   monitoring: {
@@ -137,7 +139,8 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }) {
       done(refusal);
       return;
     }
-    if (state.draining && !operationPaths.has(request.routeOptions.url ?? "")) {
+    const isOperation = operationPaths.has(request.routeOptions.url ?? "");
+    if (state.draining && !isOperation) {
       reply.header("connection", "close");
       done(
         new ApiError("service_unavailable", "This instance is shutting down; try again.", {
@@ -146,8 +149,17 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }) {
       );
       return;
     }
-    done();
+    done(isOperation ? undefined : refusalToWork(options));
   };
+}
+
+function refusalToWork({ refuseWork }: HttpServerOptions): Error | undefined {
+  try {
+    refuseWork?.();
+    return undefined;
+  } catch (refusal) {
+    return refusal as Error;
+  }
 }
 
 function prepare(reply: FastifyReply, request: FastifyRequest): void {
