@@ -22,6 +22,7 @@ const staticParts: Record<string, string[]> = {
   types: ["node_modules/typescript/bin/tsc", "--noEmit", "--pretty", "false"],
   "unused code": ["node_modules/knip/bin/knip.js", "--no-progress", "--no-config-hints"],
   "generated files": ["scripts/generate.ts", "--check"],
+  secrets: ["scripts/verify-secrets.ts"],
   "compose files": ["scripts/compose-verify.ts", "--static"],
 };
 

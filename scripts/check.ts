@@ -4,7 +4,7 @@ import { type PartResult, partLine, runStaticParts, runUnitTests } from "./check
 const args = process.argv.slice(2).filter((arg) => arg !== "--");
 if (args.includes("--help")) {
   console.log(
-    "usage: pnpm check [--json]\n\nFormat, lint, types, unused code, generated files, the import table and the unit tests.",
+    "usage: pnpm check [--json]\n\nFormat, lint, types, unused code, generated files, secrets, the import table and the unit tests.",
   );
   process.exit(0);
 }

@@ -1,3 +1,5 @@
+import { issuerPrefix } from "@modelfaucet/server/config/secrets.ts";
+
 export type FoundSecret = {
   /** The variable that holds it. */
   readonly name: string;
@@ -16,7 +18,7 @@ export function secretFinder(
   const pieces = new Map<string, string>();
   const wholes: { name: string; form: string }[] = [];
   for (const { name, value } of secrets) {
-    const body = value.replace(fixedPrefix, "");
+    const body = value.replace(issuerPrefix, "");
     // Only a value with nothing but randomness in it is searched in pieces: those of an address are found anywhere.
     if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) {
       for (let at = 0; at + pieceLength <= body.length; at++)
@@ -39,10 +41,6 @@ export function secretFinder(
     return [...found].map(([name, offset]) => ({ name, offset }));
   };
 }
-
-/** What every key of an issuer begins with is no secret. */
-const fixedPrefix =
-  /^(?:sk-(?:ant-|or-|proj-|test-|live-)*(?:v\d+-)?|[srp]k_(?:live|test)_|whsec_|AIza|mf_[a-z]+_)/;
 
 /** As it appears inside a longer base64 text, for each of the three places where it may begin; without the borders. */
 function base64Forms(value: string): string[] {

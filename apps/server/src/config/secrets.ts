@@ -22,6 +22,10 @@ export const secretShapes: readonly { kind: string; form: RegExp }[] = [
   { kind: "token of ModelFaucet", form: /\bmf_(?:sess|dev|admin|idsec)_[0-9A-Za-z]{38}\b/g },
 ];
 
+/** What every key of an issuer begins with is no secret. */
+export const issuerPrefix =
+  /^(?:sk-(?:ant-|or-|proj-|svcacct-|admin-|test-|live-)*(?:(?:v|api)\d+-)?|[srp]k_(?:live|test)_|whsec_|AIza|mf_[a-z]+_)/;
+
 /** Of the table, or by the name that people give to secrets. */
 export function isSecretName(name: string): boolean {
   const variable = (variables as Record<string, Variable>)[name];
@@ -67,7 +71,7 @@ export function browserNamesWithSecrets(env: Environment): string[] {
 }
 
 const secretWords =
-  /(?:SECRET|TOKEN|API_?KEY|MASTER_KEY|PRIVATE_KEY|ACCESS_KEY|ENCRYPTION_KEY|SECRET_KEY|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|DATABASE_URL|SMTP_URL|REDIS_URL)$/;
+  /(?:SECRET|TOKEN|API_?KEY|MASTER_KEY|PRIVATE_KEY|ACCESS_KEY|ENCRYPTION_KEY|SECRET_KEY|PASSWORD|PASSWD|PASSPHRASE|DATABASE_URL|SMTP_URL|REDIS_URL)$/;
 
 function isSecretBehindPrefix(name: string): boolean {
   const prefix = browserPrefixes.find((candidate) => name.startsWith(candidate)) ?? "";
