@@ -1,4 +1,5 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
+import { signInToConsole } from "@modelfaucet/testkit/console.ts";
 import { layGround } from "@modelfaucet/testkit/ground.ts";
 import { type HttpAnswer, type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { bodyOf, type OwnedIds, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
@@ -8,11 +9,14 @@ import { makeTenant, type Tenant } from "./isolation-tenants.ts";
 let product: Product;
 let tenant: Tenant;
 let ids: OwnedIds;
+/** A browser that the tenant is signed in with. */
+let browser: Record<string, string>;
 
 beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres") });
   await layGround(product);
   tenant = await makeTenant(product, "one");
+  browser = await signInToConsole(product, tenant.token);
   ids = { ...tenant.ids, provider: "stub", version: "1" };
 });
 afterAll(() => product.stop());
@@ -68,6 +72,10 @@ const values: unknown[] = [
 
 const tokenFor = ({ auth }: RouteDefinition): string =>
   auth.class === "session" ? tenant.session.token : auth.class === "op" ? product.adminToken : tenant.token;
+const callerFor = (route: RouteDefinition, headers: Record<string, string> = {}) =>
+  route.auth.class === "console"
+    ? { token: null, headers: { ...browser, ...headers } }
+    : { token: tokenFor(route), headers };
 const fieldsOf = (schema: unknown): string[] =>
   Object.keys((schema as { shape?: object } | undefined)?.shape ?? {});
 
@@ -96,6 +104,7 @@ describe("the control API never fails of what it is sent", () => {
     "DELETE /v1/developer/apps/:publicAppId",
     "DELETE /v1/admin/developers/:id",
     "POST /v1/sessions/refresh",
+    "DELETE /v1/console/session",
   ]);
 
   // First, before any of these texts has become the name of something.
@@ -105,9 +114,7 @@ describe("the control API never fails of what it is sent", () => {
         const hostile = Object.fromEntries(
           Object.keys(ids).map((name) => [name, text.toWellFormed()]),
         ) as OwnedIds;
-        const answer = await product.call("GET", pathOf(route, hostile), undefined, {
-          token: tokenFor(route),
-        });
+        const answer = await product.call("GET", pathOf(route, hostile), undefined, callerFor(route));
         expectToldWell(answer, { route: routeName(route), text });
         expect({ route: routeName(route), text, refused: [400, 404].includes(answer.status) }).toEqual({
           route: routeName(route),
@@ -123,10 +130,12 @@ describe("the control API never fails of what it is sent", () => {
     async (_, route) => {
       if (ending.has(routeName(route))) return;
       const send = (body: unknown) =>
-        product.call(route.method, pathOf(route, ids), body, {
-          token: tokenFor(route),
-          headers: { "idempotency-key": Math.random().toString(36) },
-        });
+        product.call(
+          route.method,
+          pathOf(route, ids),
+          body,
+          callerFor(route, { "idempotency-key": Math.random().toString(36) }),
+        );
       const own = routeName(route) === "POST /v1/sessions" ? { public_app_id: ids.publicAppId } : {};
       for (const field of fieldsOf(route.body)) {
         for (const value of values)
@@ -145,10 +154,12 @@ describe("the control API never fails of what it is sent", () => {
         `{"${"k".repeat(5_000)}":1}`,
       ])
         expectToldWell(await send(raw), raw);
-      const { status, body } = await product.call(route.method, pathOf(route, ids), "a=1", {
-        token: tokenFor(route),
-        headers: { "content-type": "application/x-www-form-urlencoded" },
-      });
+      const { status, body } = await product.call(
+        route.method,
+        pathOf(route, ids),
+        "a=1",
+        callerFor(route, { "content-type": "application/x-www-form-urlencoded" }),
+      );
       expect({ status, param: body.error.param }).toEqual({ status: 400, param: "content-type" });
     },
   );

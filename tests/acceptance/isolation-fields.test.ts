@@ -1,4 +1,5 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
+import { signInToConsole } from "@modelfaucet/testkit/console.ts";
 import { chat, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import {
@@ -15,6 +16,8 @@ let product: Product;
 let tenant: Tenant;
 let other: Tenant;
 let ids: OwnedIds;
+/** A browser that the tenant is signed in with. */
+let browser: Record<string, string>;
 
 beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres") });
@@ -26,6 +29,7 @@ beforeAll(async () => {
       reason: "test",
     }),
   );
+  browser = await signInToConsole(product, tenant.token);
   ids = { ...tenant.ids, provider: "stub", keyId: key.keys[0].id, version: "1" };
 });
 afterAll(() => product.stop());
@@ -68,6 +72,8 @@ const privileged = (): [string, unknown][] => [
 const withBody = routesToWalk().filter((route) => route.body !== undefined);
 const tokenFor = ({ auth }: RouteDefinition): string =>
   auth.class === "session" ? tenant.session.token : auth.class === "op" ? product.adminToken : tenant.token;
+const callerFor = (route: RouteDefinition) =>
+  route.auth.class === "console" ? { token: null, headers: browser } : { token: tokenFor(route) };
 const withField = (body: Json, path: readonly (string | number)[], name: string, value: unknown): Json => {
   const changed = structuredClone(body);
   const holder = path.reduce((at: Json, step) => at[step], changed);
@@ -87,7 +93,7 @@ describe("A152: privileged fields", () => {
           taken.push(`${routeName(route)} ${name}`);
           continue;
         }
-        const answer = await callRoute(product, route, ids, { token: tokenFor(route), body });
+        const answer = await callRoute(product, route, ids, { ...callerFor(route), body });
         expect({ route: routeName(route), name, ...answer.body.error }).toMatchObject({
           code: "invalid_request",
         });
@@ -148,7 +154,7 @@ describe("A152: privileged fields", () => {
       for (const holder of holders) {
         for (const [name, value] of privileged()) {
           const answer = await callRoute(product, route, ids, {
-            token: tokenFor(route),
+            ...callerFor(route),
             body: withField(body, holder, name, value),
           });
           expect({

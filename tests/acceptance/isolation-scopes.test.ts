@@ -1,6 +1,7 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
 import { gatewayRoutes, operationRoutes } from "@modelfaucet/contract/routes/table.ts";
 import { developerScopes, type Scope, sessionScopes } from "@modelfaucet/contract/scopes.ts";
+import { consoleOrigin, signInToConsole } from "@modelfaucet/testkit/console.ts";
 import { layGround } from "@modelfaucet/testkit/ground.ts";
 import { type HttpAnswer, type Product, send, startProduct } from "@modelfaucet/testkit/product.ts";
 import { callRoute, digestTables, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
@@ -20,26 +21,38 @@ afterAll(() => product.stop());
 const routes = routesToWalk();
 const scopesOf = ({ auth }: RouteDefinition): readonly Scope[] | "any" =>
   "scopes" in auth ? auth.scopes : [];
+const opensTo = (route: RouteDefinition, scope: Scope): boolean =>
+  scopesOf(route) === "any" || scopesOf(route).includes(scope);
 /** A body that no schema takes: whoever gets past the door is told 400 or 404, and nothing is changed. */
 const nonsense = { "no field of ours": true };
 
 /** Who is let in: everybody else gets 401 or 403. */
 const isAdmitted = ({ status }: HttpAnswer): boolean => status !== 401 && status !== 403;
 
-const knock = (route: RouteDefinition, token: string | null): Promise<HttpAnswer> =>
-  callRoute(product, route, randomIds(), { token, ...(route.body === undefined ? {} : { body: nonsense }) });
+type Caller = { token: string | null; headers?: Record<string, string> };
+
+const knock = (route: RouteDefinition, caller: Caller): Promise<HttpAnswer> =>
+  callRoute(product, route, randomIds(), {
+    ...caller,
+    ...(route.body === undefined ? {} : { body: nonsense }),
+  });
+
+/** Without a token the app's identity mode decides, or what the body brings. */
+const isDecidedByToken = ({ auth }: RouteDefinition): boolean =>
+  auth.class !== "app_identity" && auth.class !== "none";
+/** Whoever calls it at the console has no session afterwards. */
+const signsOut = (route: RouteDefinition): boolean => routeName(route) === "DELETE /v1/console/session";
 
 async function expectDoors(
-  token: string | null,
+  caller: Caller,
   mayEnter: (route: RouteDefinition) => boolean,
   refusal: { status: number; code: string },
 ): Promise<void> {
   const seen: Record<string, boolean> = {};
   const wanted: Record<string, boolean> = {};
-  for (const route of routes) {
-    // Without a token POST /v1/sessions is decided by the app's identity mode.
-    if (route.auth.class === "app_identity") continue;
-    const answer = await knock(route, token);
+  for (const route of routes.filter(isDecidedByToken)) {
+    if (caller.headers && (signsOut(route) || route.auth.class === "session")) continue;
+    const answer = await knock(route, caller);
     seen[routeName(route)] = isAdmitted(answer);
     wanted[routeName(route)] = mayEnter(route);
     if (!isAdmitted(answer)) {
@@ -60,10 +73,8 @@ describe("A151: doors", () => {
       const { token } = await tokenOf(scope);
       const before = await digestTables(product);
       await expectDoors(
-        token,
-        ({ auth, ...route }) =>
-          (auth.class === "dev" || auth.class === "dev_or_op") &&
-          (scopesOf({ auth, ...route }) === "any" || scopesOf({ auth, ...route }).includes(scope)),
+        { token },
+        (route) => (route.auth.class === "dev" || route.auth.class === "dev_or_op") && opensTo(route, scope),
         { status: 403, code: "forbidden" },
       );
       // Ending the own session or token is nobody's here, so not a row may differ.
@@ -75,12 +86,11 @@ describe("A151: doors", () => {
     "A151: a session with %s alone opens what names that scope, and nothing else",
     async (scope) => {
       // Ending a session is open to all of them, and would end this one.
-      const own = (route: RouteDefinition) =>
-        route.auth.class === "session" && (scopesOf(route) === "any" || scopesOf(route).includes(scope));
+      const own = (route: RouteDefinition) => route.auth.class === "session" && opensTo(route, scope);
       for (const route of routes) {
-        if (route.auth.class === "app_identity") continue;
+        if (!isDecidedByToken(route)) continue;
         const token = await sessionOf([scope]);
-        const answer = await knock(route, token);
+        const answer = await knock(route, { token });
         expect({ route: routeName(route), in: isAdmitted(answer) }).toEqual({
           route: routeName(route),
           in: own(route),
@@ -91,19 +101,81 @@ describe("A151: doors", () => {
 
   it("A151: no token opens nothing; a wrong one neither", async () => {
     for (const token of [null, "mf_dev_nothing", "mf_admin_nothing", "Bearer", "undefined"]) {
-      await expectDoors(token, () => false, { status: 401, code: "invalid_session" });
+      await expectDoors({ token }, () => false, { status: 401, code: "invalid_session" });
     }
+  });
+
+  it("A151: without a token only signing in is open, and only to the console's pages", async () => {
+    const open = routes.filter(({ auth }) => auth.class === "none");
+    expect(open.map(routeName)).toEqual(["POST /v1/console/sign-in", "POST /v1/console/token-exchange"]);
+    for (const route of open) {
+      const ask = (headers: Record<string, string>) =>
+        callRoute(product, route, randomIds(), { token: null, headers });
+      expect((await ask({})).body.error).toMatchObject({ code: "forbidden", details: { reason: "origin" } });
+      expect((await ask({ origin: consoleOrigin })).body.error.code).toBe("invalid_session");
+    }
+  });
+
+  it("A151: the console's cookie opens what its person may", async () => {
+    const ofDeveloper: readonly string[] = ["dev", "dev_or_op", "console"];
+    const ofOperator: readonly string[] = ["op", "dev_or_op", "console"];
+    for (const [token, classes] of [
+      [tenant.token, ofDeveloper],
+      [product.developerAdminToken, ofDeveloper],
+      [product.adminToken, ofOperator],
+    ] as const) {
+      const headers = await signInToConsole(product, token);
+      await expectDoors({ token: null, headers }, ({ auth }) => classes.includes(auth.class), {
+        status: 403,
+        code: "forbidden",
+      });
+    }
+    // Routes of end users do not look at it.
+    const cookie = { token: null, headers: await signInToConsole(product, tenant.token) };
+    for (const route of routes.filter(({ auth }) => auth.class === "session")) {
+      expect((await knock(route, cookie)).body.error.code).toBe("invalid_session");
+    }
+    const scope = "developer:features:read";
+    const headers = await signInToConsole(product, (await tokenOf(scope)).token);
+    await expectDoors(
+      { token: null, headers },
+      (route) =>
+        route.auth.class === "console" ||
+        (route.auth.class !== "session" && route.auth.class !== "op" && opensTo(route, scope)),
+      { status: 403, code: "forbidden" },
+    );
+  });
+
+  it("A151: the console's cookie opens nothing from elsewhere, and nothing but reading without its csrf token", async () => {
+    const signedIn = await signInToConsole(product, product.adminToken);
+    const other = await signInToConsole(product, product.adminToken);
+    const { origin: _origin, ...elsewhere } = signedIn;
+    const before = await digestTables(product);
+    for (const headers of [elsewhere, { ...signedIn, origin: "https://app.example.com" }]) {
+      await expectDoors({ token: null, headers }, () => false, { status: 401, code: "invalid_session" });
+    }
+    const { "x-csrf-token": _csrf, ...without } = signedIn;
+    for (const headers of [without, { ...signedIn, "x-csrf-token": other["x-csrf-token"]! }]) {
+      for (const route of routes.filter(({ method, auth }) => method !== "GET" && auth.class === "op")) {
+        const answer = await knock(route, { token: null, headers });
+        expect({ route: routeName(route), ...answer.body.error }).toMatchObject({
+          code: "forbidden",
+          details: { reason: "csrf" },
+        });
+      }
+    }
+    expect(await digestTables(product)).toEqual(before);
   });
 
   it("A151: the operator's credential opens the operator's routes alone, the developers' theirs", async () => {
     const refusal = { status: 403, code: "forbidden" };
     await expectDoors(
-      product.adminToken,
+      { token: product.adminToken },
       ({ auth }) => auth.class === "op" || auth.class === "dev_or_op",
       refusal,
     );
     await expectDoors(
-      product.developerAdminToken,
+      { token: product.developerAdminToken },
       ({ auth }) => auth.class === "dev" || auth.class === "dev_or_op",
       refusal,
     );
@@ -140,8 +212,7 @@ describe("A151: doors", () => {
 
   it("A151: every route of every service is in a table with its class", async () => {
     for (const route of [...routes, ...gatewayRoutes, ...operationRoutes]) {
-      const open =
-        route.auth.class === "none" || route.auth.class === "app_identity" || route.auth.class === "monitor";
+      const open = ["none", "app_identity", "console", "monitor"].includes(route.auth.class);
       expect({
         route: routeName(route),
         ok: open || scopesOf(route) === "any" || scopesOf(route).length > 0,
@@ -152,7 +223,7 @@ describe("A151: doors", () => {
 
 describe("A140: nothing authenticated is cached", () => {
   const reading = [...routes, ...gatewayRoutes].filter(
-    ({ method, auth }) => method === "GET" && auth.class !== "none",
+    ({ method, auth }) => method === "GET" && auth.class !== "none" && auth.class !== "console",
   );
 
   it.each(reading.map((route) => [routeName(route), route] as const))(

@@ -1,4 +1,5 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
+import { signInToConsole } from "@modelfaucet/testkit/console.ts";
 import { chat, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import {
@@ -68,7 +69,7 @@ const sessionRoutes = routesToWalk().filter((route) => takesId(route, "session")
 /** Each route with ids that are not the caller's: 404, the words for a random id, and not a row changed. */
 async function expectUnknown(
   routes: readonly RouteDefinition[],
-  token: string,
+  caller: string | { token: null; headers: Record<string, string> },
   foreign: readonly OwnedIds[],
   malformed: readonly string[] = [],
 ): Promise<void> {
@@ -77,7 +78,9 @@ async function expectUnknown(
     const told = async (ids: OwnedIds) => ({
       route: routeName(route),
       ids,
-      ...errorOf(await callRoute(product, route, ids, { token })),
+      ...errorOf(
+        await callRoute(product, route, ids, typeof caller === "string" ? { token: caller } : caller),
+      ),
     });
     const random = await told(randomIds());
     expect(random).toMatchObject({ status: 404, param: null });
@@ -101,6 +104,16 @@ describe("A138: no neighbour", () => {
     expect(developerRoutes.length).toBeGreaterThanOrEqual(15);
     const malformed = ["not-an-id", "' or 1=1 --", "x".repeat(300), "../../admin/developers", "\u0000", "é"];
     await expectUnknown(developerRoutes, one.token, [other.ids, deleted], malformed);
+  });
+
+  it("A138: another developer's ids and deleted ones are unknown to a developer at the console", async () => {
+    for (const token of [one.token, kept]) {
+      const caller = { token: null, headers: await signInToConsole(product, token) } as const;
+      const ofApps = developerRoutes.filter(({ path }) => !path.startsWith("/v1/developer/tokens/"));
+      const [routes, theirs] =
+        token === one.token ? [developerRoutes, [other.ids, deleted]] : [ofApps, [other.ids]];
+      await expectUnknown(routes, caller, theirs);
+    }
   });
 
   it("A138: the other tenant's users, sessions and features are unknown under an own app", async () => {
