@@ -383,6 +383,16 @@ const ofProjections: Break[] = [
   ),
 ];
 
+const ofRetention: Break[] = [
+  foreignRow(
+    "detached_charges",
+    "detached_charges",
+    "what was charged is of another app's account",
+    (ids) => ({ app_id: ids.demo.app, account_id: ids.other.account, charge_usd: "1" }),
+    () => ({ month: "2020-01-01" }),
+  ),
+];
+
 const ofCatalogue: Break[] = [
   schemaChange(
     "row_security_is_forced",
@@ -425,5 +435,6 @@ export const breaks: readonly Break[] = [
   ...ofMoney,
   ...ofLimits,
   ...ofProjections,
+  ...ofRetention,
   ...ofCatalogue,
 ];

@@ -54,6 +54,23 @@ create table detached_months (
 call mf_make_append_only('detached_months');
 call mf_declare('readable', 'detached_months');
 
+-- What was charged in those months under limits that are still there, so that a limit can be compared with it.
+create table detached_charges (
+  app_id uuid not null,
+  account_id uuid not null,
+  month date not null references detached_months,
+  charge_usd numeric(28,8) not null,
+  primary key (app_id, account_id, month),
+  foreign key (app_id, account_id) references accounts (app_id, id) on delete cascade
+);
+call mf_protect('detached_charges', 'false', '{}', '{}');
+call mf_declare('readable', 'detached_charges');
+
+-- A request that found no month of its own is looked for by the partition's name, and a partition asks its own policies.
+create policy watching on usage_events_default for select
+  using ((select mf_purpose()) = any ('{operator,isolation}'::text[]));
+call mf_declare('readable', 'usage_events_default');
+
 -- What retention looks for, by age.
 create index virtual_sessions_by_expiry on virtual_sessions (token_expires_at);
 create index idempotency_keys_by_age on idempotency_keys (created_at);

@@ -1,18 +1,27 @@
 import { createRecovery } from "../flows/recover-requests.ts";
-import type { Database } from "../lib/db.ts";
+import { type RetentionLimits, removeEnded } from "../flows/retention.ts";
+import { type Database, sqlState } from "../lib/db.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { formatUsd } from "../lib/money.ts";
 import { newestBackups } from "../modules/backup/backup.ts";
 import { type Books, minuteChecks, runChecks } from "../modules/books/books.ts";
+import { createProjectors, readProjectors } from "../projectors/projectors.ts";
 
 export type Worker = { start(): void; stop(): Promise<void> };
 
-type WorkerParts = { database: Database; books: Books; metrics: Metrics; log: Logger };
+type WorkerParts = {
+  config: { retention: RetentionLimits };
+  database: Database;
+  books: Books;
+  metrics: Metrics;
+  log: Logger;
+};
 
 const checkEveryMs = 60_000;
 const gaugeEveryMs = 5_000;
 const partitionEveryMs = 6 * 3_600_000;
+const retentionEveryMs = 24 * 3_600_000;
 
 /** What has to happen without anybody asking: recovery, the minute's checks of the books, next month's partitions. */
 export function createWorker(parts: WorkerParts): Worker {
@@ -23,6 +32,7 @@ export function createWorker(parts: WorkerParts): Worker {
     onRecovered: (result) => parts.metrics.requestsRecovered.inc({ result }),
     onError,
   });
+  const projectors = createProjectors({ database: parts.database, onError });
   const timers: NodeJS.Timeout[] = [];
   const every = (ms: number, job: () => Promise<void>): void => {
     let running = false;
@@ -39,6 +49,7 @@ export function createWorker(parts: WorkerParts): Worker {
   return {
     start: () => {
       recovery.start();
+      projectors.start();
       every(checkEveryMs, async () => {
         await checkBooks(parts);
         checkedAt = performance.now();
@@ -52,12 +63,25 @@ export function createWorker(parts: WorkerParts): Worker {
           await tx`select mf_ensure_usage_partitions()`;
         }),
       );
+      every(retentionEveryMs, () => retain(parts));
     },
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
-      await recovery.stop();
+      await Promise.all([recovery.stop(), projectors.stop()]);
     },
   };
+}
+
+/** What the servers' login may remove; whole months of usage are for their owner alone. */
+async function retain({ config, database, log }: WorkerParts): Promise<void> {
+  const actor = { actorScope: "system", actorId: "retention" } as const;
+  try {
+    const removed = await removeEnded(database, config.retention, actor);
+    log.info({ removed }, "retention ran");
+  } catch (error) {
+    if (sqlState(error) !== "42501") throw error;
+    log.warn("this login may not remove rows, so retention is left to `mf retention run`");
+  }
 }
 
 /** The checks that tell of single accounts: those are stopped until their figures are right again. */
@@ -98,4 +122,8 @@ async function readGauges({ database, metrics }: WorkerParts): Promise<void> {
   metrics.walletsInDebt.set(row!.debt);
   const { ageSeconds } = await database.read({ purpose: "operator" }, newestBackups);
   metrics.backupAgeSeconds.set(ageSeconds ?? Number.POSITIVE_INFINITY);
+  const states = await database.read({ purpose: "projection" }, readProjectors);
+  for (const { name, state, lag_seconds: lag } of states) {
+    if (state === "live") metrics.projectorLagSeconds.set({ projector: name }, lag);
+  }
 }

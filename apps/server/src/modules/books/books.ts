@@ -14,6 +14,7 @@ export {
   trialBalance,
 } from "./checks.ts";
 export { readDeveloperMoney } from "./developer-money.ts";
+export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts";
 export { nobody } from "./items.ts";
 export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
 export {
@@ -32,6 +33,16 @@ export { walletSpec } from "./rules.ts";
 export { readSessionSpending } from "./session-spending.ts";
 export { previewFigures, systemOwners } from "./settle.ts";
 export type { HeldRow, ProgressRow } from "./store.ts";
+export {
+  detachMonth,
+  listEndedMonths,
+  type MonthSum,
+  type PartitionFaults,
+  readMonthAsCsv,
+  readPartitionFaults,
+  sumOfMonth,
+  type UsageMonth,
+} from "./usage-months.ts";
 export { createWalletWatch, type WalletWatch } from "./wallet-watch.ts";
 
 /** The door of the books: the only code that changes an account, a hold, a transfer or a usage event. */

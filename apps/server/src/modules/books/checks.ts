@@ -17,6 +17,10 @@ export type CheckResult = {
 const mostViolations = 1_000;
 const mostSamples = 20;
 
+/** What was charged under a limit in months that are no longer in the log. */
+const detachedCharges = (tx: Tx) =>
+  tx`select app_id, account_id, sum(charge_usd) as charged from detached_charges group by 1, 2`;
+
 /** Cheap enough for every minute: stored figures against the last entry and the open legs. */
 export const minuteChecks: readonly Check[] = [
   {
@@ -80,21 +84,25 @@ export const deepChecks: readonly Check[] = [
     name: "session_cap_equals_limit_less_charges",
     invariant: "I-03",
     violations: (tx) => tx<Violation[]>`
-      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.charged, 0))::text as off_usd
+      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.charged, 0) + coalesce(d.charged, 0))::text as off_usd
       from accounts a left join (
         select app_id, session_id, sum(charge_usd) as charged from usage_events group by 1, 2) u
         on u.app_id = a.app_id and u.session_id = a.owner_id
-      where a.kind = 'session' and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) limit ${mostViolations}`,
+      left join (${detachedCharges(tx)}) d on d.app_id = a.app_id and d.account_id = a.id
+      where a.kind = 'session' and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) - coalesce(d.charged, 0)
+      limit ${mostViolations}`,
   },
   {
     name: "limit_equals_what_is_left_and_charged",
     invariant: "I-03",
     violations: (tx) => tx<Violation[]>`
-      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.charged, 0))::text as off_usd
+      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.charged, 0) + coalesce(d.charged, 0))::text as off_usd
       from accounts a left join (
         select e.app_id, leg.id, sum(e.charge_usd) as charged from usage_events e cross join lateral unnest(e.leg_accounts) as leg (id)
         group by 1, 2) u on u.app_id = a.app_id and u.id = a.id
-      where a.kind not in ('wallet', 'session') and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) limit ${mostViolations}`,
+      left join (${detachedCharges(tx)}) d on d.app_id = a.app_id and d.account_id = a.id
+      where a.kind not in ('wallet', 'session')
+        and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) - coalesce(d.charged, 0) limit ${mostViolations}`,
   },
   {
     name: "budget_equals_its_slices",
@@ -106,6 +114,18 @@ export const deepChecks: readonly Check[] = [
         where kind in ('developer', 'platform') group by 1, 2, 3, 4) s
         on s.kind = b.level and s.owner_id = b.owner_id and s."window" = b."window" and s.window_start = b.window_start
       where b.leased_usd <> coalesce(s.leased, 0) limit ${mostViolations}`,
+  },
+  {
+    name: "rolled_up_wallets_equal_their_entries",
+    invariant: "I-03",
+    violations: (tx) => tx<Violation[]>`
+      select coalesce(s.scope, e.scope) || '/' || coalesce(s.wallet_id, e.wallet_id) || '/' || coalesce(s.fund, e.fund) as id,
+        (coalesce(s.balance_usd, 0) - coalesce(e.total, 0))::text as off_usd
+      from shared_balances s
+      full join (
+        select scope, wallet_id, fund, sum(amount_usd) as total from entries where scope <> 'end_user' group by 1, 2, 3) e
+        on e.scope = s.scope and e.wallet_id = s.wallet_id and e.fund = s.fund
+      where coalesce(s.balance_usd, 0) <> coalesce(e.total, 0) limit ${mostViolations}`,
   },
   {
     name: "entries_sum_to_zero",
@@ -128,7 +148,10 @@ export const deepChecks: readonly Check[] = [
       from usage_events u full join (
         select app_id, source_id, sum(amount_usd) filter (where from_scope = 'end_user') as total from transfers
         where kind = 'usage' group by 1, 2) t on t.app_id = u.app_id and t.source_id = u.id::text
-      where u.id is null or coalesce(u.charge_usd, 0) <> coalesce(t.total, 0) limit ${mostViolations}`,
+      where (u.id is null or coalesce(u.charge_usd, 0) <> coalesce(t.total, 0))
+        and (u.id is not null or not exists (
+          select 1 from detached_months m where t.source_id::uuid >= m.first_id and t.source_id::uuid < m.end_id))
+      limit ${mostViolations}`,
   },
   {
     name: "parts_add_up_to_the_charge",

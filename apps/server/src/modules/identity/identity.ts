@@ -37,6 +37,12 @@ export {
   revokeTokensOfDeveloper,
 } from "./developer-token-store.ts";
 export { createDeveloperTokens, type DeveloperTokens } from "./developer-tokens.ts";
+export {
+  countEndedSessions,
+  countSpentUserTokens,
+  removeEndedSessions,
+  removeSpentUserTokens,
+} from "./ended-sessions.ts";
 export { createMissLimiter, type MissLimiter } from "./miss-limiter.ts";
 export {
   forbiddenOrigin,

@@ -226,4 +226,13 @@ const projected: readonly RowCheck[] = [
   },
 ];
 
-export const rowChecks: readonly RowCheck[] = [...tenancy, ...money, ...limits, ...projected];
+const retained: readonly RowCheck[] = [
+  {
+    name: "detached_charges",
+    tables: ["detached_charges"],
+    from: "detached_charges t left join accounts c on c.app_id = t.app_id and c.id = t.account_id",
+    foreign: "c.id is null",
+  },
+];
+
+export const rowChecks: readonly RowCheck[] = [...tenancy, ...money, ...limits, ...projected, ...retained];
