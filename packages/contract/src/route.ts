@@ -55,6 +55,8 @@ type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 export type ParamsOf<D> = D extends { params: infer S } ? Parsed<S> : Record<string, never>;
 export type QueryOf<D> = D extends { query: infer S } ? Parsed<S> : Record<string, never>;
 export type BodyOf<D> = D extends { body: infer S } ? Parsed<S> : Record<string, never>;
+/** What a caller sends: the input side of the body's schema. */
+export type SentOf<D> = D extends { body: infer S extends z.ZodType } ? z.input<S> : never;
 /** What the handler returns: the input side of the answer's schema, which nothing transforms. */
 export type AnswerOf<D extends { answer: z.ZodType }> = z.input<D["answer"]>;
 

@@ -1,0 +1,2 @@
+const theme = localStorage.getItem("modelfaucet:theme");
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;

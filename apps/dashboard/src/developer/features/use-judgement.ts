@@ -1,0 +1,55 @@
+import type { AnswerOf } from "@modelfaucet/contract/route.ts";
+import type { validateFeature } from "@modelfaucet/contract/routes/analytics.ts";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { call, type Problem } from "../../api/call.ts";
+import { type Fault, lineOf, readText } from "./manifest-text.ts";
+
+export type Judgement = AnswerOf<typeof validateFeature>;
+
+const pauseMs = 300;
+
+/**
+ * What the server says to the text that stands in the editor, asked a moment after the last key. `faults` are of the
+ * text as it is now; `judgement` is the last good one, so that the example does not flicker while somebody types.
+ */
+export function useJudgement(publicAppId: string, text: string) {
+  const settled = useSettled(text);
+  const { manifest } = readText(settled);
+  const query = useQuery<Judgement, Problem>({
+    queryKey: ["/v1/developer/apps/:publicAppId/features/validate", publicAppId, manifest],
+    queryFn: ({ signal }) =>
+      call<typeof validateFeature>("POST", "/v1/developer/apps/:publicAppId/features/validate", {
+        params: { publicAppId },
+        body: manifest as never,
+        signal,
+      }),
+    enabled: manifest !== null,
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+  });
+  const local = readText(text);
+  const judged = settled === text && !query.isPlaceholderData ? query.data : undefined;
+  const faults: readonly Fault[] =
+    local.manifest === null
+      ? local.faults
+      : (query.data?.issues ?? []).map((issue) => ({ ...issue, line: lineOf(text, issue.path) }));
+  return {
+    faults,
+    judgement: query.data,
+    error: query.error,
+    retry: query.refetch,
+    /** Whether exactly this text has been judged and is good. */
+    good: judged?.valid === true && local.manifest !== null,
+    judging: local.manifest !== null && judged === undefined && !query.error,
+  };
+}
+
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), pauseMs);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}

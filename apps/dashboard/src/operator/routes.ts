@@ -1,0 +1,20 @@
+import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { consoleRoute } from "../console-route.tsx";
+
+/** Everything of the operator; a developer who types the address is brought home. */
+const operatorRoute = createRoute({
+  getParentRoute: () => consoleRoute,
+  path: "/operator",
+  beforeLoad: ({ context: { session } }) => {
+    if (session.kind !== "operator") throw redirect({ to: "/" });
+  },
+});
+
+const booksRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("./books/books-page.tsx"), "BooksPage"),
+});
+
+/** The operator's screens; each is loaded when it is opened. */
+export const operatorRoutes = [operatorRoute.addChildren([booksRoute])] as const;

@@ -1,0 +1,18 @@
+import { may, type Session } from "../api/session.ts";
+import { operatorPlaces } from "../operator/places.ts";
+
+/** The screens of a session's menu, by group. */
+export const developerPlaces = [
+  { to: "/", label: "Overview", group: "Developer", scope: "developer:usage:read" },
+  { to: "/requests", label: "Requests", group: "Developer", scope: "developer:usage:read" },
+  { to: "/apps", label: "Apps", group: "Developer", scope: "developer:apps:read" },
+  { to: "/tokens", label: "Tokens", group: "Developer", scope: "developer:tokens:read" },
+] as const;
+
+export type Place = (typeof developerPlaces)[number] | (typeof operatorPlaces)[number];
+
+/** What this person may open. */
+export function placesOf(session: Session): readonly Place[] {
+  const places: readonly Place[] = session.kind === "operator" ? operatorPlaces : developerPlaces;
+  return places.filter(({ scope }) => may(session, scope));
+}
