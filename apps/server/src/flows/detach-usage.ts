@@ -42,8 +42,11 @@ export async function detachUsage(
   const detached: DetachedMonth[] = [];
   for (const [index, month] of months.entries()) {
     if (month.openRequests > 0) {
-      const why = `${month.openRequests} of its requests are open`;
-      return { detached, kept: months.slice(index).map((later) => ({ month: later.month, why })) };
+      const kept = months.slice(index).map((stays) => ({
+        month: stays.month,
+        why: stays === month ? `${month.openRequests} of its requests are open` : "an earlier month stays",
+      }));
+      return { detached, kept };
     }
     const exported = await exportMonth(database, month, options.folder);
     await detachOnce(database, month, exported, options.actor);
