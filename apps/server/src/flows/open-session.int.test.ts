@@ -6,7 +6,7 @@ import { updateApp } from "./apps.ts";
 import { endSession, revokeSessionAsDeveloper } from "./end-session.ts";
 import { type OpenSessionInput, openSession } from "./open-session.ts";
 import {
-  type bootstrapCaller,
+  bootstrapCaller,
   makeApp,
   openTestbed,
   signUserToken,
@@ -25,7 +25,7 @@ const address = "203.0.113.7";
 
 describe("opening a session", () => {
   it("makes one user with one wallet and one account a fund, however many open at once", async () => {
-    await makeApp(bed, "app_race", { identityMode: "server" });
+    await makeApp(bed, "app_race", { identityMode: "demo" });
     const opened = await Promise.all(
       Array.from({ length: 40 }, () =>
         open({ publicAppId: "app_race", externalUserId: "first-ever" }, bootstrapCaller),

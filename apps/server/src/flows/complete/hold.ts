@@ -89,6 +89,9 @@ export async function holdForPlan(
   }
 }
 
+/** Requests that run at the same time take from each other what was leased for one of them; so often it is tried. */
+const mostLeases = 16;
+
 /**
  * An app's part of a budget is filled as it is needed: where that alone refuses, more of it is leased and the hold asked
  * again. Only the last refusal is kept as a key's answer.
@@ -105,7 +108,7 @@ async function openLeasing(item: OpenItem, context: HoldContext): Promise<OpenRe
     const spec = budgets.find(({ kind, window }) => kind === opened.by.kind && window === opened.by.window);
     const covered =
       spec !== undefined &&
-      leases <= budgets.length &&
+      leases < mostLeases &&
       (await books.lease({ appId, developerId, spec, needUsd: item.maxUsd }));
     if (covered || (spec !== undefined && needsWhole)) {
       // What is left of the budget is in the slice now, and a smaller hold may fit it.

@@ -1,5 +1,5 @@
 import type { Database } from "../../lib/db.ts";
-import { leaseSlice, type SliceItem } from "./budgets.ts";
+import { createLeasing, type SliceItem } from "./budgets.ts";
 import { type Committer, type CommitterOptions, createCommitter } from "./committer.ts";
 import { stopDriftingAccounts } from "./drift.ts";
 import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
@@ -78,7 +78,7 @@ export function createBooks(options: CommitterOptions): Books {
         const rows = await store.renewHolds(tx, progress, options.context.holdTtlSeconds);
         return new Set(rows.map((row) => row.id as string));
       }),
-    lease: (item) => committer.exclusive((tx) => leaseSlice(tx, item)),
+    lease: createLeasing(committer.exclusive),
     stopDrifting: () => committer.exclusive(stopDriftingAccounts),
     get waiting() {
       return committer.waiting;

@@ -19,6 +19,34 @@ export type SliceItem = {
   needUsd: Usd;
 };
 
+/**
+ * Leases for requests that were refused together go together: their needs add up in one transaction, so that the slice
+ * is filled for all of them at once. @returns whether the whole of them is covered
+ */
+export function createLeasing(exclusive: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>) {
+  const waiting = new Map<string, { needUsd: Usd; covered: Promise<boolean> }>();
+  return (item: SliceItem): Promise<boolean> => {
+    const { kind, ownerId, window, limitUsd } = item.spec;
+    const key = `${item.appId}|${kind}|${ownerId}|${window}|${limitUsd}`;
+    const joined = waiting.get(key);
+    if (joined) {
+      joined.needUsd = addUsd(joined.needUsd, item.needUsd);
+      return joined.covered;
+    }
+    const together = { needUsd: item.needUsd, covered: Promise.resolve(false) };
+    waiting.set(key, together);
+    together.covered = exclusive((tx) => {
+      // Who comes from here on is too late for this one.
+      waiting.delete(key);
+      return leaseSlice(tx, { ...item, needUsd: together.needUsd });
+    });
+    together.covered.catch(() => {
+      if (waiting.get(key) === together) waiting.delete(key);
+    });
+    return together.covered;
+  };
+}
+
 type Slice = { appId: string; id: string; limitUsd: Usd; balanceUsd: Usd; heldUsd: Usd };
 type Budget = { limitUsd: Usd; leasedUsd: Usd };
 
@@ -27,7 +55,7 @@ type Budget = { limitUsd: Usd; leasedUsd: Usd };
  * and what other apps have leased and not used is called back before anybody is refused. The budget's row is locked
  * first, then the slices in the order of every batch. @returns whether the slice now covers the need
  */
-export async function leaseSlice(tx: Tx, item: SliceItem): Promise<boolean> {
+async function leaseSlice(tx: Tx, item: SliceItem): Promise<boolean> {
   await tx`set local enable_seqscan = on`;
   const locked = await lockBudget(tx, item);
   const rows = await lockSlices(tx, item);
