@@ -17,6 +17,7 @@ const ownNames = [
   "postgres",
   "logs",
   "crm-demo",
+  "dashboard",
 ];
 
 /** Absolute path of the data folder. A relative `MODELFAUCET_DATA_DIR` starts at the clone's root. */

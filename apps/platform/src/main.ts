@@ -7,14 +7,14 @@ import { Failure, sentenceOf, UsageFailure } from "./failure.ts";
 import { lockDataFolder } from "./folder-lock.ts";
 import { Platform, type RunningPlatform } from "./platform.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { curlLine, summaryTable } from "./summary.ts";
+import { curlLine, signInLines, summaryTable } from "./summary.ts";
 
 const help = `usage: npm start -- [flags]
 
 Starts the whole platform on this machine: real PostgreSQL 18, control API, gateway, worker, the simulated provider when
-no real one is configured, and the CRM demo page. Data stays in the data folder. Ctrl-C ends everything.
+no real one is configured, the console and the CRM demo page. Data stays in the data folder. Ctrl-C ends everything.
 
-  --no-ui        without the CRM demo page
+  --no-ui        without the console and the CRM demo page
   --ports free   on free ports instead of the usual ones
   --fresh        first delete this clone's embedded database and data folder; asks
   --yes          do not ask
@@ -22,8 +22,8 @@ no real one is configured, and the CRM demo page. Data stays in the data folder.
   --json         print the addresses as one JSON object on standard output, everything else on standard error
   --help
 
-Variables: MODELFAUCET_DATA_DIR, DATABASE_URL (on this machine), PORT_API, PORT_GATEWAY, PORT_WORKER, PORT_CRM_DEMO,
-PORT_SIMULATED_PROVIDER, OPENAI_API_KEY, OPENROUTER_API_KEY, LITELLM_BASE_URL with LITELLM_MASTER_KEY.
+Variables: MODELFAUCET_DATA_DIR, DATABASE_URL (on this machine), PORT_API, PORT_GATEWAY, PORT_WORKER, PORT_DASHBOARD,
+PORT_CRM_DEMO, PORT_SIMULATED_PROVIDER, OPENAI_API_KEY, OPENROUTER_API_KEY, LITELLM_BASE_URL with LITELLM_MASTER_KEY.
 With NODE_ENV=production only the servers start, configured by the environment alone.`;
 
 type Flags = {
@@ -153,10 +153,14 @@ async function tellReady(
   const curl = await curlLine(running.urls);
   const readyMs = Math.round(performance.now() - startedAt);
   if (json) {
-    console.log(JSON.stringify({ urls: running.urls, data_dir: dataDir, curl, ready_ms: readyMs }));
+    const { urls, signInLinks } = running;
+    console.log(
+      JSON.stringify({ urls, data_dir: dataDir, curl, sign_in_links: signInLinks, ready_ms: readyMs }),
+    );
     return;
   }
   console.log(summaryTable(running, settings, dataDir));
+  console.log(signInLines(running));
   console.log(`\nStream a completion:\n\n${curl}\n`);
   console.log(`ready in ${readyMs} ms`);
 }

@@ -9,13 +9,14 @@ import {
   serverProgram,
   startProgram,
 } from "./children.ts";
-import { buildPage, pageDevServer, pageServer } from "./crm-demo.ts";
 import { type DevEnv, loadDevEnv } from "./dev-env.ts";
 import { Failure } from "./failure.ts";
+import { buildPage, crmDemo, dashboard, type Page, pageDevServer, pageServer } from "./page.ts";
 import { requireFree } from "./ports.ts";
 import { type RunningPostgres, startPostgres } from "./postgres.ts";
 import { restartOnChange } from "./restart-on-change.ts";
 import { portWishes, type Settings, type Urls, urlsOf } from "./settings.ts";
+import { makeSignInLinks, type SignInLinks } from "./sign-in-links.ts";
 import { removeState, writeState } from "./state-file.ts";
 
 export type PlatformOptions = {
@@ -32,6 +33,8 @@ export type RunningPlatform = {
   readonly urls: Urls;
   readonly secrets: DevEnv;
   readonly postgres: RunningPostgres | null;
+  /** To the console; `null`: no page, or no demo tenant. */
+  readonly signInLinks: SignInLinks | null;
   /** Resolves with one sentence when something ends by itself that should run. */
   readonly broken: Promise<string>;
 };
@@ -65,13 +68,18 @@ export class Platform {
     const secrets = loadDevEnv(dataDir, this.#options.env);
     const env = await this.#environment(urls, secrets);
 
-    const page = this.#preparePage(urls, env);
-    // Told below; until then a failure of the page must not count as unhandled.
-    page.catch(() => {});
+    const pages = Promise.all([
+      this.#preparePage(dashboard, urls.dashboard, settings.ports.dashboard, urls, env),
+      this.#preparePage(crmDemo, urls.crmDemo, settings.ports.crmDemo, urls, env),
+    ]);
+    // Told below; until then a failure of a page must not count as unhandled.
+    pages.catch(() => {});
     this.#options.log("migrating the database");
     await this.#run(serverProgram(["migrate"], env, this.#logFile("server")));
     await this.#run(serverProgram(["seed"], env, this.#logFile("server")));
-    await Promise.all([this.#startServers(urls, env), page]);
+    const links = urls.dashboard === null ? null : makeSignInLinks(env);
+    await Promise.all([this.#startServers(urls, env), pages]);
+    const signInLinks = await links;
 
     const postgres = this.#postgres;
     writeState(dataDir, {
@@ -81,7 +89,7 @@ export class Platform {
       postgresPort: postgres?.port ?? null,
       startedAt: new Date().toISOString(),
     });
-    return { urls, secrets, postgres, broken: this.#broken.promise };
+    return { urls, secrets, postgres, signInLinks, broken: this.#broken.promise };
   }
 
   /** Ends every process: servers, provider and page together, the database last. */
@@ -99,12 +107,13 @@ export class Platform {
   // What every server gets. The environment decides; what it leaves open, the platform fills in.
   async #environment(urls: Urls, secrets: DevEnv): Promise<NodeJS.ProcessEnv> {
     const { settings, env, watch } = this.#options;
-    const origins = settings.ports.crmDemo === null ? [] : pageOrigins(settings.ports.crmDemo);
+    const origins = pageOrigins([settings.ports.dashboard, settings.ports.crmDemo]);
     return {
       // `undefined` stands for "not set".
       ...(origins.length > 0
         ? { API_CORS_ORIGINS: origins.join(), GATEWAY_CORS_ORIGINS: origins.join() }
         : {}),
+      ...(urls.dashboard === null ? {} : { DASHBOARD_PUBLIC_BASE_URL: urls.dashboard }),
       ...env,
       ...(await this.#database()),
       ...secrets,
@@ -134,15 +143,20 @@ export class Platform {
     return databaseVariables(postgres);
   }
 
-  async #preparePage(urls: Urls, env: NodeJS.ProcessEnv): Promise<void> {
-    const { dataDir, settings, watch, log } = this.#options;
-    const port = settings.ports.crmDemo;
-    if (port === null || urls.crmDemo === null) return;
+  async #preparePage(
+    page: Page,
+    url: string | null,
+    port: number | null,
+    urls: Urls,
+    env: NodeJS.ProcessEnv,
+  ): Promise<void> {
+    const { dataDir, watch, log } = this.#options;
+    if (port === null || url === null) return;
     // Only what a browser build may know.
     const options = { dataDir, urls, port, env: withoutSecrets(env) };
-    if (!watch) await buildPage(options, log, (running) => this.#keep(running));
-    const page = this.#start(watch ? pageDevServer(options) : pageServer(options));
-    await untilAnswer(urls.crmDemo, page, (answer) => answer.ok);
+    if (!watch) await buildPage(page, options, log, (running) => this.#keep(running));
+    const server = this.#start(watch ? pageDevServer(page, options) : pageServer(page, options));
+    await untilAnswer(url, server, (answer) => answer.ok);
   }
 
   async #startServers(urls: Urls, env: NodeJS.ProcessEnv): Promise<void> {
@@ -208,8 +222,10 @@ export function databaseVariables(postgres: Pick<RunningPostgres, "url">): NodeJ
   };
 }
 
-function pageOrigins(port: number): string[] {
-  return [5173, port].flatMap((each) => [`http://127.0.0.1:${each}`, `http://localhost:${each}`]);
+function pageOrigins(ports: readonly (number | null)[]): string[] {
+  return ports
+    .filter((port) => port !== null)
+    .flatMap((port) => [`http://127.0.0.1:${port}`, `http://localhost:${port}`]);
 }
 
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

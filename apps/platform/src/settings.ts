@@ -7,7 +7,8 @@ export type Ports = {
   readonly api: number;
   readonly gateway: number;
   readonly worker: number;
-  /** `null`: no page. */
+  /** `null`: no pages. */
+  readonly dashboard: number | null;
   readonly crmDemo: number | null;
   /** `null`: a real provider is configured. */
   readonly simulatedProvider: number | null;
@@ -39,6 +40,7 @@ export async function readSettings(flags: SettingsFlags, env: NodeJS.ProcessEnv)
   }
   const wanted: Ports = {
     ...config.ports,
+    dashboard: flags.ui ? config.ports.dashboard : null,
     crmDemo: flags.ui ? config.ports.crmDemo : null,
     simulatedProvider: providers.length === 0 ? config.ports.simulatedProvider : null,
   };
@@ -57,6 +59,7 @@ export function portWishes(ports: Ports): PortWish[] {
     ["PORT_API", ports.api],
     ["PORT_GATEWAY", ports.gateway],
     ["PORT_WORKER", ports.worker],
+    ["PORT_DASHBOARD", ports.dashboard],
     ["PORT_CRM_DEMO", ports.crmDemo],
     ["PORT_SIMULATED_PROVIDER", ports.simulatedProvider],
   ];
@@ -70,6 +73,7 @@ export function urlsOf(ports: Ports): Urls {
     api: local(ports.api),
     gateway: `${local(ports.gateway)}/v1`,
     worker: local(ports.worker),
+    dashboard: ports.dashboard === null ? null : local(ports.dashboard),
     crmDemo: ports.crmDemo === null ? null : local(ports.crmDemo),
     simulatedProvider: ports.simulatedProvider === null ? null : `${local(ports.simulatedProvider)}/v1`,
   };
@@ -79,6 +83,7 @@ export type Urls = {
   readonly api: string;
   readonly gateway: string;
   readonly worker: string;
+  readonly dashboard: string | null;
   readonly crmDemo: string | null;
   readonly simulatedProvider: string | null;
 };

@@ -9,6 +9,7 @@ const demo = { publicAppId: "app_pub_demo", externalUserId: "crm-demo-user", mod
 export function summaryTable(running: RunningPlatform, settings: Settings, dataDir: string): string {
   const { urls, postgres } = running;
   const rows: [string, string | null][] = [
+    ["Console", urls.dashboard],
     ["CRM demo page", urls.crmDemo],
     ["Control API", urls.api],
     ["Gateway", urls.gateway],
@@ -22,6 +23,12 @@ export function summaryTable(running: RunningPlatform, settings: Settings, dataD
   ];
   const lines = rows.flatMap(([name, value]) => (value ? [`  ${name.padEnd(15)}${value}`] : []));
   return `\n${lines.join("\n")}`;
+}
+
+/** Two links that sign in to the console, each once and within ten minutes; empty without them. */
+export function signInLines({ signInLinks: links }: RunningPlatform): string {
+  if (!links) return "";
+  return `\nSign in to the console, each link once and within 10 minutes (\`pnpm mf sign-in-link\` makes more):\n\n  as developer  ${links.developer}\n  as operator   ${links.operator}\n`;
 }
 
 /** A `curl` command that streams one completion, with a session of the demo user. @throws Failure without the demo app. */
