@@ -73,6 +73,7 @@ export const switchConsoleSession = defineRoute({
     })
     .refine((body) => (body.developer_id === undefined) !== (body.operator === undefined), {
       error: "name either `developer_id` or `operator: true`",
+      path: ["developer_id"],
     }),
   answer: session,
   codes: ["not_found", "suspended", "expired_session"],
