@@ -1,6 +1,6 @@
 import { isMetadataHost, isPrivateHost, siteOf } from "./hosts.ts";
 import { ownPrefixes, reservedNames } from "./reserved.ts";
-import { browserNamesWithSecrets, isSecretName, secretPartsOf } from "./secrets.ts";
+import { browserNamesWithSecrets, secretNames, secretPartsOf } from "./secrets.ts";
 import { type Values, type VariableName, variables } from "./variables.ts";
 
 /** Rules that take more than one variable, or that hold in production alone. Sentences never repeat a value. */
@@ -44,8 +44,6 @@ function reusedSecrets(env: Environment): Fault[] {
       remedy: "give each of them a value of its own",
     }));
 }
-
-const secretNames = Object.keys(variables).filter(isSecretName);
 
 /** Whoever shortens one limit of an attempt need not name the others: their defaults give way, what was set does not. */
 export function fitTimeoutDefaults(values: Partial<Values>, env: Environment): void {

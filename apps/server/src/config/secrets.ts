@@ -26,6 +26,11 @@ export const secretShapes: readonly { kind: string; form: RegExp }[] = [
 export const issuerPrefix =
   /^(?:sk-(?:ant-|or-|proj-|svcacct-|admin-|test-|live-)*(?:(?:v|api)\d+-)?|[srp]k_(?:live|test)_|whsec_|AIza|mf_[a-z]+_)/;
 
+/** Those of the table. */
+export const secretNames: readonly string[] = (Object.entries(variables) as [string, Variable][])
+  .filter(([, variable]) => variable.secret)
+  .map(([name]) => name);
+
 /** Of the table, or by the name that people give to secrets. */
 export function isSecretName(name: string): boolean {
   const variable = (variables as Record<string, Variable>)[name];
@@ -76,10 +81,9 @@ const secretWords =
 function isSecretBehindPrefix(name: string): boolean {
   const prefix = browserPrefixes.find((candidate) => name.startsWith(candidate)) ?? "";
   const rest = name.slice(prefix.length);
-  return (
-    isSecretName(rest) ||
-    Object.keys(variables).some((known) => rest.endsWith(`_${known}`) && isSecretName(known))
-  );
+  // Not kept as a secret is, and yet nothing that a page should know.
+  if (rest.endsWith("LITELLM_BASE_URL")) return true;
+  return isSecretName(rest) || secretNames.some((known) => rest.endsWith(`_${known}`));
 }
 
 function holdsSecret(value: string, secrets: readonly { value: string }[]): boolean {
