@@ -87,6 +87,9 @@ create table usage_active_users (
 );
 call mf_protect('usage_active_users', 'developer_id = (select mf_developer())', '{}', '{projection}');
 
+-- A correction does not name the developer whose app it belongs to.
+create policy projecting on apps for select using ((select mf_purpose()) = 'projection');
+
 -- New users are counted where they are made.
 create index end_users_by_age on end_users (app_id, created_at);
 

@@ -45,6 +45,14 @@ const commands: Record<string, Command> = {
       return withDatabase((database) => runBooks(args, database), "readonlyUrl");
     },
   },
+  projectors: {
+    summary: "show how far the log has been read, or make roll-ups again",
+    run: async (args) => {
+      const { projectorsHelp, runProjectors } = await import("./commands/projectors.ts");
+      if (args.includes("--help")) return print(projectorsHelp);
+      return withDatabase((database) => runProjectors(args, database), "url");
+    },
+  },
   prices: {
     summary: "import dated prices, or list those in force",
     run: async (args) => {

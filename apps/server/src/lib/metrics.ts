@@ -74,6 +74,11 @@ export function createMetrics(build: { version: string; schema: string }) {
     ]),
     booksAgeSeconds: gauge("books_age_seconds", "Seconds since the last reconciliation."),
     walletsInDebt: gauge("wallets_in_debt", "Wallets below zero."),
+    projectorLagSeconds: gauge(
+      "projector_lag_seconds",
+      "Age of the oldest row of the log that a projector has not read.",
+      ["projector"],
+    ),
     backupAgeSeconds: gauge(
       "backup_age_seconds",
       "Seconds since the snapshot of the newest backup; without end while there is none.",
