@@ -82,6 +82,7 @@ export async function openConsole(server: PostgresServer, options: { https?: boo
   const deps = {
     ...bed.deps,
     console,
+    metrics,
     developerTokens,
     bootstrap,
     dashboardUrl,

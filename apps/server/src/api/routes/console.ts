@@ -9,6 +9,7 @@ import {
 import type { Database } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { addressPrefix } from "../../lib/log.ts";
+import type { Metrics } from "../../lib/metrics.ts";
 import {
   type BootstrapCredentials,
   type ConsoleSession,
@@ -24,6 +25,7 @@ export type ConsoleDeps = {
   database: Database;
   developerTokens: DeveloperTokens;
   bootstrap: BootstrapCredentials;
+  metrics: Pick<Metrics, "authFailures">;
   onError: (error: unknown) => void;
 };
 
@@ -37,7 +39,12 @@ export function consoleRoutes(deps: ConsoleDeps): Mounted[] {
   );
   const open = async (call: SignInCall, signIn: () => Promise<string>) => {
     refuseOtherPages(deps.console, call.origin);
-    const cookie = await pause.run(call.address, signIn);
+    const cookie = await pause.run(call.address, signIn).catch((error: unknown) => {
+      if (error instanceof ApiError) {
+        deps.metrics.authFailures.inc({ service: "@modelfaucet/api", kind: "sign_in" });
+      }
+      throw error;
+    });
     const session = await deps.console.sessions.find(cookie, call.address);
     call.setCookie(cookieOpening(deps.console, cookie, cookieSeconds[session.kind]));
     return sessionAnswer(session);
