@@ -4,49 +4,102 @@ import { formatUsd } from "../lib/money.ts";
 import {
   type CheckResult,
   deepChecks,
+  findScope,
+  listDriftingWallets,
   minuteChecks,
+  onlyOf,
   runChecks,
   type ScopeBalance,
   trialBalance,
 } from "../modules/books/books.ts";
 
-export const booksHelp = `usage: pnpm books [--watch <seconds>] [--json]
-Checks the books against themselves and prints the trial balance. It never repairs anything.`;
+export const booksHelp = `usage: pnpm books [--app <public_app_id>] [--developer <id or e-mail>] [--wallet <id>] [--since <time>]
+                  [--watch <seconds>] [--json]
+Checks the books against themselves and prints the trial balance. It never repairs anything. 1 on any difference.
 
-/** `pnpm books`: 0 when every check holds, 1 when one does not. */
+  --app, --developer, --wallet   only what belongs to these
+  --since 2026-03-01T00:00:00Z   requests and moves of before are left out; balances are compared over their whole history
+  --watch 60                     again and again, until it is stopped`;
+
+/** A deep sum may take longer than a server's statement may. */
+const statementMinutes = 30;
+
+type Words = Parameters<typeof findScope>[1];
+type Wanted = { json: boolean; everySeconds: number | null; words: Words };
+
+/** `pnpm books`: 0 when every check holds, 1 when one does not, 2 on wrong usage. @throws when nothing has a name given */
 export async function runBooks(args: readonly string[], database: Database): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { json: { type: "boolean" }, watch: { type: "string" }, help: { type: "boolean" } },
-  });
-  if (values.help) {
+  const wanted = readArgs(args);
+  if (wanted === "help") {
     console.log(booksHelp);
     return 0;
   }
-  const everySeconds = values.watch === undefined ? null : Number(values.watch);
-  if (everySeconds !== null && !(everySeconds >= 1 && everySeconds <= 86_400)) {
-    console.error("--watch wants a number of seconds between 1 and 86400");
+  if (typeof wanted === "string") {
+    console.error(wanted);
     return 2;
   }
   for (;;) {
-    const ok = await printOnce(database, values.json === true);
-    if (everySeconds === null) return ok ? 0 : 1;
-    await new Promise((resolve) => setTimeout(resolve, everySeconds * 1_000));
+    const ok = await printOnce(database, wanted);
+    if (wanted.everySeconds === null) return ok ? 0 : 1;
+    await new Promise((resolve) => setTimeout(resolve, wanted.everySeconds! * 1_000));
   }
 }
 
-async function printOnce(database: Database, asJson: boolean): Promise<boolean> {
-  const { checks, balances } = await database.read({ purpose: "operator" }, async (tx) => ({
-    checks: await runChecks(tx, [...minuteChecks, ...deepChecks]),
-    balances: await trialBalance(tx),
-  }));
-  const ok = checks.every((check) => check.ok);
-  if (asJson) {
-    const plain = checks.map(({ offUsd, ...check }) => ({ ...check, off_usd: formatUsd(offUsd) }));
-    console.log(JSON.stringify({ ok, checks: plain, trial_balance: balances }));
-  } else {
-    for (const line of [...checkLines(checks), "", ...balanceLines(balances)]) console.log(line);
+/** What was asked for, `help`, or the sentence that says what is wrong with it. */
+function readArgs(args: readonly string[]): Wanted | string {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: "boolean" },
+      watch: text,
+      app: text,
+      developer: text,
+      wallet: text,
+      since: text,
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return "help";
+  const everySeconds = values.watch === undefined ? null : Number(values.watch);
+  if (everySeconds !== null && !(everySeconds >= 1 && everySeconds <= 86_400))
+    return "--watch wants a number of seconds between 1 and 86400";
+  const since = values.since === undefined ? undefined : new Date(values.since);
+  if (since !== undefined && Number.isNaN(since.getTime()))
+    return "--since wants a time, for example 2026-03-01T00:00:00Z";
+  const words: Words = {
+    ...(values.app === undefined ? {} : { publicAppId: values.app }),
+    ...(values.developer === undefined ? {} : { developer: values.developer }),
+    ...(values.wallet === undefined ? {} : { walletId: values.wallet }),
+    ...(since === undefined ? {} : { since }),
+  };
+  return { json: values.json ?? false, everySeconds, words };
+}
+
+async function printOnce(database: Database, { json, words }: Wanted): Promise<boolean> {
+  const found = await database.read({ purpose: "operator" }, async (tx) => {
+    await tx.unsafe(`set local statement_timeout = '${statementMinutes}min'`);
+    const scope = await findScope(tx, words);
+    return {
+      checks: await runChecks(tx, [...minuteChecks, ...deepChecks], scope),
+      drifting: await listDriftingWallets(tx, onlyOf(tx, scope)),
+      balances: await trialBalance(tx, scope),
+    };
+  });
+  const ok = found.checks.every((check) => check.ok);
+  if (json) {
+    const checks = found.checks.map(({ offUsd, ...check }) => ({ ...check, off_usd: formatUsd(offUsd) }));
+    console.log(
+      JSON.stringify({ ok, checks, drifting_wallets: found.drifting, trial_balance: found.balances }),
+    );
+    return ok;
   }
+  const drifting = found.drifting.map(
+    (wallet) =>
+      `DRIFT ${wallet.wallet_id} ${wallet.fund.padEnd(5)}  stored ${wallet.stored_usd}, entries ${wallet.derived_usd}, difference ${wallet.difference_usd} USD`,
+  );
+  for (const line of [...checkLines(found.checks), ...drifting, "", ...balanceLines(found.balances)])
+    console.log(line);
   return ok;
 }
 

@@ -15,7 +15,7 @@ import {
   readTrialBalance,
   selectCounts,
 } from "../../modules/analytics/analytics.ts";
-import { deepChecks, minuteChecks } from "../../modules/books/books.ts";
+import { deepChecks, minuteChecks, violationsOf } from "../../modules/books/books.ts";
 import { readKeyCursor, wrongCursor } from "../key-cursor.ts";
 import type { Page } from "../list.ts";
 import { type Mounted, mount } from "../mount.ts";
@@ -75,24 +75,22 @@ const subjects: Readonly<Record<string, "accounts" | "holds" | "transfers">> = {
   money_moves_by_hand_are_audited: "transfers",
 };
 
-const mostSamples = 20;
-
 /** Every check of the books in one snapshot, with the ids of rows that break it. */
 async function runInvariants(tx: Tx) {
-  const counts = await selectCounts(tx);
-  const items = [];
-  for (const check of [...minuteChecks, ...deepChecks]) {
-    const found = await check.violations(tx);
-    items.push({
-      name: check.name,
-      ok: found.length === 0,
-      checked: counts[0][subjects[check.name] ?? "requests"],
-      violations: found.length,
-      sample_ids: found.slice(0, mostSamples).map(({ id }) => id),
-    });
-  }
+  const [counts] = await selectCounts(tx);
+  const results = await runChecks(tx, [...minuteChecks, ...deepChecks]);
+  const items = results.map(({ name, ok, violations, samples }) => ({
+    name,
+    ok,
+    checked: counts[subjects[name] ?? "requests"],
+    violations,
+    sample_ids: samples.map(idOfSample),
+  }));
   return { generated_at: (await readNow(tx)).toISOString(), items };
 }
+
+/** A sample is an id, and what it is off by where that is known. */
+const idOfSample = (sample: string): string => sample.split(" off by ")[0]!;
 
 async function readNow(tx: Tx): Promise<Date> {
   const [row] = await tx<[{ now: Date }]>`select mf_now() as now`;

@@ -5,6 +5,7 @@ import { stopDriftingAccounts } from "./drift.ts";
 import type { CloseItem, CloseResult, MoveItem, MoveResult, OpenItem, OpenResult } from "./items.ts";
 import * as store from "./store.ts";
 
+export { type CheckScope, findScope, listDriftingWallets, onlyOf } from "./check-scope.ts";
 export {
   type CheckResult,
   deepChecks,
@@ -12,6 +13,7 @@ export {
   runChecks,
   type ScopeBalance,
   trialBalance,
+  violationsOf,
 } from "./checks.ts";
 export { readDeveloperMoney } from "./developer-money.ts";
 export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts";
