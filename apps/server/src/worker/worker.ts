@@ -120,10 +120,6 @@ async function readGauges({ database, metrics }: WorkerParts): Promise<void> {
   metrics.holdsOpen.set(row!.open);
   metrics.holdOldestSeconds.set(row!.oldest);
   metrics.walletsInDebt.set(row!.debt);
-  const states = await database.read({ purpose: "projection" }, readProjectors);
-  for (const { name, state, lag_seconds: lag } of states) {
-    if (state === "live") metrics.projectorLagSeconds.set({ projector: name }, lag);
-  }
   const { ageSeconds } = await database.read({ purpose: "operator" }, newestBackups);
   metrics.backupAgeSeconds.set(ageSeconds ?? Number.POSITIVE_INFINITY);
   const states = await database.read({ purpose: "projection" }, readProjectors);

@@ -15,7 +15,7 @@ import {
   readTrialBalance,
   selectCounts,
 } from "../../modules/analytics/analytics.ts";
-import { deepChecks, minuteChecks, violationsOf } from "../../modules/books/books.ts";
+import { deepChecks, minuteChecks, runChecks } from "../../modules/books/books.ts";
 import { readKeyCursor, wrongCursor } from "../key-cursor.ts";
 import type { Page } from "../list.ts";
 import { type Mounted, mount } from "../mount.ts";
