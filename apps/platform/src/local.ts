@@ -53,6 +53,8 @@ function platformVariables(dataDir: string): NodeJS.ProcessEnv {
   return {
     MODELFAUCET_API_BASE_URL: platform.urls.api,
     MODELFAUCET_GATEWAY_BASE_URL: platform.urls.gateway,
+    // Where a sign-in link leads.
+    ...(platform.urls.dashboard ? { DASHBOARD_PUBLIC_BASE_URL: platform.urls.dashboard } : {}),
     ...Object.fromEntries(provider.map(({ variable, port }) => [variable, String(port)])),
   };
 }
