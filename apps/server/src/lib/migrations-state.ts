@@ -49,7 +49,7 @@ export async function judgeDatabase(
     const facts = await readFacts(sql);
     const refused = refuseForeign(facts);
     if (refused && !facts.restoring) return refused;
-    if (facts.restoring) return refuseUnfinished(sql, facts);
+    if (facts.restoring) return await refuseUnfinished(sql, facts);
     if (facts.columns === null) return compareSchema(migrations, []);
     const applied = await sql<
       AppliedMigration[]
@@ -109,6 +109,8 @@ type Facts = {
   stamped: boolean;
   /** Whether a restore has begun here and did not end with every check passed. */
   restoring: boolean;
+  /** Whether there is a `schema_migrations` that this login may read. */
+  readable: boolean;
 };
 
 async function readFacts(sql: postgres.Sql): Promise<Facts> {
@@ -121,7 +123,8 @@ async function readFacts(sql: postgres.Sql): Promise<Facts> {
         and not exists (select 1 from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
       ) as tables,
       to_regclass('public.deployment') is not null as stamped,
-      to_regclass(${`public.${unfinishedTable}`}) is not null as restoring`;
+      to_regclass(${`public.${unfinishedTable}`}) is not null as restoring,
+      coalesce(has_table_privilege(to_regclass('public.schema_migrations'), 'select'), false) as readable`;
   return facts!;
 }
 
@@ -144,12 +147,11 @@ function refuseForeign(facts: Facts): SchemaState | null {
 
 /** What is half restored must not be served: indexes, policies and rows may be missing, and nothing else would say so. */
 async function refuseUnfinished(sql: postgres.Sql, facts: Facts): Promise<SchemaState> {
-  const [row] =
-    facts.columns === null
-      ? []
-      : await sql<{ version: number | null }[]>`select max(number) as version from schema_migrations`;
   const sentence =
     "a restore into this database did not end with every check passed: make a new empty database and restore into that";
+  // A login that the schema is not granted to yet may not ask for the version, and does not need it.
+  if (!facts.readable) return { state: "restoring", version: 0, sentence };
+  const [row] = await sql<{ version: number | null }[]>`select max(number) as version from schema_migrations`;
   return { state: "restoring", version: row?.version ?? 0, sentence };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -31,27 +31,43 @@ export async function dumpSnapshot(
   );
 }
 
-/** Restores a dump into an empty database. Whoever owns it now owns what is in it, and grants anew. */
+/**
+ * Restores a dump into an empty database. Whoever owns it now owns what is in it, and grants anew. Row security comes
+ * last: where a table has it and not yet its policies, it hides every row from the check of a foreign key.
+ */
 export async function restoreDump(
   options: { url: string; folder: string; tools: DumpTools } & Telling,
 ): Promise<void> {
   const { url, folder, tools, tell, signal } = options;
   const env = toolEnvironment(url);
-  await runTool(
-    join(tools.folder, "pg_restore"),
-    [
-      ...[
-        "--format=directory",
-        `--jobs=${jobs}`,
-        `--dbname=${env.PGDATABASE}`,
-        "--no-owner",
-        "--no-privileges",
-      ],
-      // A foreign key is checked when other tables may have their policies already; the purpose shows it every row.
-      ...["--enable-row-security", "--exit-on-error", "--no-password", "--verbose", join(folder, subfolder)],
-    ],
-    { env, signal, onLine: progress("processing data for table", "restored", tell) },
-  );
+  const entries = (await listEntries(folder, tools)).split("\n");
+  const lists = await mkdtemp(join(tmpdir(), "modelfaucet-restore-"));
+  const restore = async (
+    name: string,
+    chosen: readonly string[],
+    flags: readonly string[],
+  ): Promise<void> => {
+    const list = join(lists, name);
+    await writeFile(list, chosen.join("\n"));
+    const target = ["--format=directory", `--dbname=${env.PGDATABASE}`, `--use-list=${list}`, ...flags];
+    const manner = ["--no-owner", "--no-privileges", "--exit-on-error", "--no-password", "--verbose"];
+    await runTool(join(tools.folder, "pg_restore"), [...target, ...manner, join(folder, subfolder)], {
+      env,
+      signal,
+      onLine: progress("processing data for table", "restored", tell),
+    });
+  };
+  try {
+    const isWall = (entry: string): boolean => /^\d+; \d+ \d+ (ROW SECURITY|POLICY) /.test(entry);
+    await restore(
+      "rows",
+      entries.filter((entry) => !isWall(entry)),
+      [`--jobs=${jobs}`],
+    );
+    await restore("walls", entries.filter(isWall), []);
+  } finally {
+    await rm(lists, { recursive: true, force: true });
+  }
 }
 
 /** Every file of the dump with its checksum, and the rows of every table in it, counted in the very bytes. */
@@ -110,6 +126,13 @@ async function hashOf(path: string): Promise<string> {
 
 /** `4250; 0 16809 TABLE DATA public accounts mf_owner`: the number is the file's, the last word the owner. */
 async function tablesOf(folder: string, tools: DumpTools): Promise<Map<string, string>> {
+  const list = await listEntries(folder, tools);
+  const entries = [...list.matchAll(/^(\d+); \d+ \d+ TABLE DATA (\S+) (\S+) \S+$/gm)];
+  return new Map(entries.map(([, id, schema, table]) => [id!, `${schema}.${table}`]));
+}
+
+/** What is in a dump, one entry a line. */
+async function listEntries(folder: string, tools: DumpTools): Promise<string> {
   let list = "";
   await runTool(join(tools.folder, "pg_restore"), ["--list", join(folder, subfolder)], {
     env: { LC_ALL: "C" },
@@ -118,8 +141,7 @@ async function tablesOf(folder: string, tools: DumpTools): Promise<Map<string, s
       list += text;
     },
   });
-  const entries = [...list.matchAll(/^(\d+); \d+ \d+ TABLE DATA (\S+) (\S+) \S+$/gm)];
-  return new Map(entries.map(([, id, schema, table]) => [id!, `${schema}.${table}`]));
+  return list;
 }
 
 const newline = 0x0a;
