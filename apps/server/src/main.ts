@@ -28,6 +28,23 @@ const commands: Record<string, Command> = {
       });
     },
   },
+  "reset-dev": {
+    summary: "drop this machine's database, migrate and seed it; never in production",
+    run: async (args) => {
+      const { resetDevHelp, runResetDev } = await import("./commands/reset-dev.ts");
+      if (args.includes("--help")) return print(resetDevHelp);
+      const config = loadConfig({ need: "command" });
+      if (!config.database.migrationUrl) return needsDatabase();
+      return runResetDev(args, {
+        url: config.database.migrationUrl,
+        environment: config.hosted.environment,
+        production: config.production,
+        canSeed: config.secretEncryptionKey !== null,
+        migrate: commands.migrate!.run,
+        seed: commands.seed!.run,
+      });
+    },
+  },
   seed: {
     summary: "add the rows that every deployment, and the demo, begin with",
     run: async (args) => {

@@ -122,6 +122,16 @@ export async function requireOurDatabase(
   if (state.state !== "ok") throw new Error(state.sentence);
 }
 
+/** Drops everything that is ours, as its owner; an empty schema is left. For development alone. */
+export async function dropSchema(sql: postgres.Sql): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx.unsafe(`set local lock_timeout = ${defaultWaitMs}`);
+    await waitForOthers(tx, defaultWaitMs);
+    await tx.unsafe(`drop schema if exists graphile_worker cascade; drop schema public cascade;
+      create schema public; grant usage on schema public to public`);
+  });
+}
+
 /** What a person is told when a connection could not be made. */
 export function doesNotAnswer(error: unknown): string {
   const { message, errors, code } = error as { message?: string; errors?: Error[]; code?: string };
