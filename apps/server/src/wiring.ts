@@ -16,6 +16,7 @@ import { createOutbound, type Outbound } from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
 import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
+import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
 import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
@@ -252,6 +253,7 @@ function completeContextOf(parts: Parts): CompleteContext {
     featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
     boundsOf: (appId) => parts.directory.app(appId),
     rates: parts.rates,
+    answers: createKeptAnswers({ database: parts.database, secretBox: parts.secretBox }),
     credentialRate: config.rateLimits.gateway,
     spendsTest: (session) => !config.production || session.endUserOwn,
     onAttempt: (provider, result, ms) => {

@@ -1,5 +1,10 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { admitCompletion, type CompleteContext, type Completion } from "../flows/complete/complete.ts";
+import {
+  admitCompletion,
+  type CompleteContext,
+  type Completion,
+  type Replay,
+} from "../flows/complete/complete.ts";
 import { ApiError } from "../lib/errors.ts";
 import { failpoint } from "../lib/failpoint.ts";
 import { requestIdOf } from "../lib/ids.ts";
@@ -45,11 +50,13 @@ export async function chatCompletions(
         feature: header(request, "x-modelfaucet-feature"),
         route: header(request, "x-modelfaucet-route"),
         idempotencyKey: header(request, "idempotency-key"),
+        idempotency: header(request, "x-modelfaucet-idempotency"),
       },
       startedAt: call.startedAt,
     },
     refuseLater(request, options.context),
   );
+  if ("replayed" in completion) return replayAnswer(reply, call, completion, options.keepaliveMs);
   request.logFacts = factsOf(completion);
   const left = (): void => {
     if (!reply.raw.writableEnded) completion.run.stop("client_left");
@@ -70,6 +77,25 @@ export async function chatCompletions(
   });
   reply.send(body);
   await failpoint("after_answer");
+  return reply;
+}
+
+/** What was answered under the same key before, word for word; nothing is called and nothing is charged. */
+async function replayAnswer(
+  reply: FastifyReply,
+  call: GatewayCall,
+  { replayed, requestId }: Replay,
+  keepaliveMs: number,
+): Promise<unknown> {
+  const headers = { "idempotent-replay": "true", "x-modelfaucet-request-id": requestIdOf(requestId) };
+  if (replayed.kind === "body") {
+    return reply.headers(headers).type("application/json; charset=utf-8").send(replayed.body);
+  }
+  reply.hijack();
+  const writer = createEventWriter(reply.raw, keepaliveMs);
+  writer.begin({ ...call.headers, ...headers });
+  for (const chunk of replayed.chunks) if (!(await writer.text(chunk))) return reply;
+  writer.done();
   return reply;
 }
 

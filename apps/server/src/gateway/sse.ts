@@ -9,6 +9,8 @@ export type EventWriter = {
   begin(headers: Readonly<Record<string, string>>, nothingFollows?: boolean): void;
   /** `true` at once, or when the reader has room again; `false` once it has gone, or has not read for too long. */
   data(event: JsonObject): true | Promise<boolean>;
+  /** The same for an event that is JSON text already. */
+  text(event: string): true | Promise<boolean>;
   done(): void;
   /** One error event and the end, without `[DONE]`. */
   fail(envelope: object): void;
@@ -31,6 +33,10 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
     write(keepalive);
   };
   response.once("close", stop);
+  const text = (event: string): true | Promise<boolean> => {
+    if (response.destroyed || response.writableEnded) return Promise.resolve(false);
+    return write(`data: ${event}\n\n`) ? true : drained(response);
+  };
   return {
     get hasBegun() {
       return response.headersSent;
@@ -49,10 +55,8 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
       timer = setInterval(keepAlive, keepaliveMs / 4);
       timer.unref();
     },
-    data: (event) => {
-      if (response.destroyed || response.writableEnded) return Promise.resolve(false);
-      return write(`data: ${JSON.stringify(event)}\n\n`) ? true : drained(response);
-    },
+    text,
+    data: (event) => text(JSON.stringify(event)),
     done: () => {
       stop();
       if (!response.destroyed) response.end("data: [DONE]\n\n");

@@ -3,6 +3,7 @@ import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { zeroUsd } from "../../lib/money.ts";
+import type { KeptAnswer } from "../../modules/answer/answer.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
@@ -13,7 +14,8 @@ import { type AppBounds, spendingLimitsOf } from "../spending-limits.ts";
 import { completionBody } from "./answer.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
 import { type HoldContext, holdForPlan } from "./hold.ts";
-import { HoldUnknown } from "./hold-refusal.ts";
+import { AnsweredBefore, HoldUnknown } from "./hold-refusal.ts";
+import { answerKeyOf, createRecording, keepBody } from "./keeping.ts";
 import { type Plan, type PlannableFeature, planCompletion } from "./plan.ts";
 import { type RelayContext, relayStream, settleStopped } from "./relay.ts";
 import { type AskedCompletion, readCompletionBody } from "./request-body.ts";
@@ -41,7 +43,13 @@ export type CompletionRequest = {
   body: unknown;
   /** The bytes that the client sent, for the fingerprint of its Idempotency-Key. */
   rawBody: Buffer;
-  headers: { feature: string | null; route: string | null; idempotencyKey: string | null };
+  headers: {
+    feature: string | null;
+    route: string | null;
+    idempotencyKey: string | null;
+    /** `dedupe`: the key only keeps a repeat from being charged, and no answer is kept under it. */
+    idempotency: string | null;
+  };
   startedAt: number;
 };
 
@@ -54,9 +62,33 @@ export type Completion = {
   chunks(): AsyncGenerator<JsonObject, void>;
 };
 
-/** One request from plan to hold; what the client reads then carries it on to its settlement. */
+/** The answer that was given to the same request before, under its caller's own key. */
+export type Replay = { replayed: KeptAnswer; requestId: string };
+
+/**
+ * One request from plan to hold; what the client reads then carries it on to its settlement. A repeat of a request that
+ * was served gets the answer that was kept for it.
+ */
 export async function admitCompletion(
   request: CompletionRequest,
+  context: CompleteContext,
+): Promise<Completion | Replay> {
+  const claim = claimOf(request);
+  const keeps = claim !== null && keepsAnswer(request);
+  try {
+    return await admit(request, claim, keeps, context);
+  } catch (error) {
+    if (!keeps || !(error instanceof AnsweredBefore)) throw error;
+    const kept = await context.answers.find(answerKeyOf(request.session.appId, claim, error.requestId));
+    if (kept === null) throw error;
+    return { replayed: kept, requestId: error.requestId };
+  }
+}
+
+async function admit(
+  request: CompletionRequest,
+  claim: KeyClaim | null,
+  keeps: boolean,
   context: CompleteContext,
 ): Promise<Completion> {
   if (!context.feed.isFresh()) {
@@ -101,7 +133,6 @@ export async function admitCompletion(
     endpoint: "chat/completions",
     clientRequestId: request.clientRequestId,
   };
-  const claim = claimOf(request);
   const rates = await context.rates.take(
     [
       ...credentialClaim(context.credentialRate, "session", session.sessionId),
@@ -120,7 +151,8 @@ export async function admitCompletion(
     throw error;
   });
   context.onStage("hold", performance.now() - planned);
-  const run = new Run({ facts, plan, asked, held, claim, rates, startedAt: request.startedAt });
+  const recording = keeps ? createRecording() : null;
+  const run = new Run({ facts, plan, asked, held, claim, rates, recording, startedAt: request.startedAt });
   context.inFlight.add(run);
   await failpoint("after_hold");
   return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
@@ -137,7 +169,7 @@ function closeUnknownHold(
 ): void {
   const route = { ...plan.routes[0]!, outputTokens: 0, outputLimit: null };
   const held = { holdUsd: zeroUsd, routes: [route], unaffordable: [] };
-  const run = new Run({ facts, plan, asked, held, claim, rates: null, startedAt });
+  const run = new Run({ facts, plan, asked, held, claim, rates: null, recording: null, startedAt });
   void settleFailure(run, "service_unavailable", context).catch(context.onError);
 }
 
@@ -146,8 +178,10 @@ async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObje
     const begun = await begin(run, context);
     if (begun.kind !== "json") throw new Error("a stream answered a request for a whole body");
     const settled = await settleSuccess(run, context);
+    const body = completionBody(run, begun.body, settled);
+    if (!settled.isPending) await keepBody(run, body, context);
     await failpoint("before_last_chunk");
-    return completionBody(run, begun.body, settled);
+    return body;
   } finally {
     leave(run, context);
   }
@@ -182,6 +216,15 @@ async function begin(run: Run, context: CompleteContext) {
   } catch (error) {
     throw await settleStopped(run, error, context);
   }
+}
+
+/** @throws ApiError for a word that means nothing here */
+function keepsAnswer({ headers }: CompletionRequest): boolean {
+  if (headers.idempotency === null) return true;
+  if (headers.idempotency === "dedupe") return false;
+  throw new ApiError("invalid_request", "x-modelfaucet-idempotency is `dedupe`, or left out.", {
+    param: "x-modelfaucet-idempotency",
+  });
 }
 
 /** A key belongs to its end user and route; its fingerprint is of the bytes that were sent and of what else decides. */

@@ -4,10 +4,11 @@ import { isEmptyAnswer, repairToolCalls } from "../../modules/metering/metering.
 import { type JsonObject, UpstreamError } from "../../providers/provider.ts";
 import { modelfaucetOf, relayedChunk, usageChunk } from "./answer.ts";
 import { type BegunAnswer, failureOf } from "./attempts.ts";
+import { type KeepContext, keepStream } from "./keeping.ts";
 import type { Run } from "./run.ts";
-import { type SettleContext, settleAbort, settleFailure, settleSuccess } from "./settlement.ts";
+import { type SettleContext, type Settled, settleAbort, settleFailure, settleSuccess } from "./settlement.ts";
 
-export type RelayContext = SettleContext & { usageWaitMs: number };
+export type RelayContext = SettleContext & KeepContext & { usageWaitMs: number };
 
 /**
  * Relays a stream chunk by chunk and settles it before its last chunk leaves. Whoever reads may stop at any time: then
@@ -20,35 +21,34 @@ export async function* relayStream(
   context: RelayContext,
 ): AsyncGenerator<JsonObject, void> {
   let isSettled = false;
+  let createdAt: unknown;
+  const held: JsonObject[] = [];
+  const finish = async (): Promise<JsonObject[]> => {
+    const settled = await settleSuccess(run, context);
+    isSettled = true;
+    const closing = closingChunks(run, settled, held, createdAt);
+    if (!settled.isPending) await keepStream(run, closing, context);
+    return closing;
+  };
   try {
-    const last: JsonObject[] = [];
-    let createdAt: unknown;
     for await (const chunk of chunksOf(run, begun, context.usageWaitMs)) {
       createdAt ??= chunk.created;
       const choices = chunk.choices;
       if (!Array.isArray(choices) || choices.length === 0) continue;
       // Without a usage chunk the price rides on the last finish reason, so that chunk waits for the settlement.
-      if (run.isAnswered && !run.asked.includeUsage) last.push(chunk);
-      else yield relayedChunk(run, chunk);
+      if (run.isAnswered && !run.asked.includeUsage) held.push(chunk);
+      else {
+        const relayed = relayedChunk(run, chunk);
+        run.recording?.add(relayed);
+        yield relayed;
+      }
       const hit = failpoint("mid_stream");
       if (hit) await hit;
     }
     refuseIncomplete(run);
-    const settled = await settleSuccess(run, context);
-    isSettled = true;
+    const closing = await finish();
     await failpoint("before_last_chunk");
-    if (run.asked.includeUsage) {
-      yield usageChunk(run, settled, createdAt);
-      return;
-    }
-    const closing =
-      last.length > 0
-        ? last
-        : [{ created: createdAt, choices: [{ index: 0, delta: {}, finish_reason: null }] }];
-    for (const [index, chunk] of closing.entries()) {
-      const priced = index === closing.length - 1 ? { modelfaucet: modelfaucetOf(run, settled) } : {};
-      yield { ...relayedChunk(run, chunk), ...priced };
-    }
+    yield* closing;
   } catch (error) {
     if (isSettled) throw error;
     isSettled = true;
@@ -57,11 +57,29 @@ export async function* relayStream(
     // The reader has gone at a chunk: the generator is being returned, not thrown into.
     if (!isSettled) {
       run.stop("client_left");
-      if (run.isAnswered) await settleSuccess(run, context);
+      if (run.isAnswered) await finish();
       else await settleAbort(run, context);
     }
     run.abort.abort();
   }
+}
+
+/** What leaves once the request is settled: the chunk with the usage, or those that waited, the last one with the price. */
+function closingChunks(
+  run: Run,
+  settled: Settled,
+  held: readonly JsonObject[],
+  createdAt: unknown,
+): JsonObject[] {
+  if (run.asked.includeUsage) return [usageChunk(run, settled, createdAt)];
+  const chunks =
+    held.length > 0
+      ? held
+      : [{ created: createdAt, choices: [{ index: 0, delta: {}, finish_reason: null }] }];
+  return chunks.map((chunk, index) => ({
+    ...relayedChunk(run, chunk),
+    ...(index === chunks.length - 1 ? { modelfaucet: modelfaucetOf(run, settled) } : {}),
+  }));
 }
 
 /** Settles a request that ended early, by who ended it, and gives the error that its client is told. */

@@ -5,6 +5,7 @@ import { costOf } from "../../modules/pricing/pricing.ts";
 import type { RateGrant } from "../../modules/rate/rate.ts";
 import type { FundedRoute, Held } from "./hold.ts";
 import type { StopReason } from "./in-flight.ts";
+import type { Recording } from "./keeping.ts";
 import type { Plan } from "./plan.ts";
 import type { AskedCompletion } from "./request-body.ts";
 
@@ -17,6 +18,8 @@ export class Run {
   readonly claim: KeyClaim | null;
   /** Its part of rates and its place among the requests at a time. */
   readonly rates: RateGrant | null;
+  /** Where the answer is to be kept for its caller's own Idempotency-Key. */
+  readonly recording: Recording | null;
   readonly attempts: AttemptRecord[] = [];
   readonly failedCostsUsd: Usd[] = [];
   readonly abort = new AbortController();
@@ -37,6 +40,7 @@ export class Run {
     held: Held;
     claim: KeyClaim | null;
     rates: RateGrant | null;
+    recording: Recording | null;
     startedAt: number;
   }) {
     this.facts = parts.facts;
@@ -45,6 +49,7 @@ export class Run {
     this.held = parts.held;
     this.claim = parts.claim;
     this.rates = parts.rates;
+    this.recording = parts.recording;
     this.startedAt = parts.startedAt;
     this.route = parts.held.routes[0]!;
   }
