@@ -147,7 +147,7 @@ async function listEntries(folder: string, tools: DumpTools): Promise<string> {
 const newline = 0x0a;
 
 /** Counts the rows of COPY's text form: a line each, line breaks inside values escaped, until a line `\.` ends them. */
-class RowCounter extends Writable {
+export class RowCounter extends Writable {
   rows = 0;
   #isOver = false;
   #line: number[] = [];

@@ -67,7 +67,6 @@ export async function runTool(
     cwd: "/",
     env: options.env,
     stdio: ["ignore", "pipe", "pipe"],
-    ...(options.signal ? { signal: options.signal, killSignal: "SIGTERM" as const } : {}),
   });
   const faults: string[] = [];
   let rest = "";
@@ -81,14 +80,19 @@ export async function runTool(
     }
   });
   const name = program.slice(program.lastIndexOf("/") + 1);
+  const { signal } = options;
+  const end = (): void => void child.kill("SIGTERM");
+  signal?.addEventListener("abort", end, { once: true });
+  if (signal?.aborted) end();
   await new Promise<void>((resolve, reject) => {
     child.once("error", (error) => reject(new ToolFailed(`${name} did not run: ${error.message}`)));
-    child.once("close", (code, signal) => {
+    // Not before all its processes have let go of the pipe: what it wrote can then be removed.
+    child.once("close", (code, by) => {
       if (code === 0) return resolve();
-      const why = signal === null ? faults.join("; ") || plain(rest) || `exit ${code}` : `ended by ${signal}`;
+      const why = by === null ? faults.join("; ") || plain(rest) || `exit ${code}` : `ended by ${by}`;
       reject(new ToolFailed(`${name} failed: ${why}`));
     });
-  });
+  }).finally(() => signal?.removeEventListener("abort", end));
 }
 
 const mostLine = 4_000;
