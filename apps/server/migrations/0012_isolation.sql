@@ -71,6 +71,9 @@ create policy watching on usage_events_default for select
   using ((select mf_purpose()) = any ('{operator,isolation}'::text[]));
 call mf_declare('readable', 'usage_events_default');
 
+-- It lends the owner's rights, so it is for the servers' login alone; `mf_grant` gives it to that.
+revoke execute on function mf_ensure_usage_partitions() from public;
+
 -- What retention looks for, by age.
 create index virtual_sessions_by_expiry on virtual_sessions (token_expires_at);
 create index idempotency_keys_by_age on idempotency_keys (created_at);
