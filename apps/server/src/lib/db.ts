@@ -123,6 +123,13 @@ export function isDatabaseAway(error: unknown): boolean {
   return severity === "FATAL" || severity === "PANIC" || awayCodes.has(sqlState(error));
 }
 
+const busyCodes = new Set(["40001", "40P01", "53000", "53100", "53200", "55P03", "57014"]);
+
+/** True when the database is there and has no time, room or lock for this: trying again a little later makes sense. */
+export function isDatabaseBusy(error: unknown): boolean {
+  return busyCodes.has(sqlState(error));
+}
+
 /** The SQLSTATE or connection code of a failure, empty when it has none. */
 export function sqlState(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;

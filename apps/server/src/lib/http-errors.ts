@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { errorTable } from "@modelfaucet/contract/errors.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { isDatabaseAway } from "./db.ts";
+import { isDatabaseAway, isDatabaseBusy } from "./db.ts";
 import { ApiError } from "./errors.ts";
 import { requestIdOf, uuidV7 } from "./ids.ts";
 import type { Logger } from "./log.ts";
@@ -14,6 +14,16 @@ export function toApiError(error: unknown): ApiError {
       cause: error,
       retryAfterSeconds: 2,
     });
+  }
+  if (isDatabaseBusy(error)) {
+    return new ApiError(
+      "service_unavailable",
+      "The database is too busy for this; try again in a few seconds.",
+      {
+        cause: error,
+        retryAfterSeconds: 1,
+      },
+    );
   }
   const code = (error as { code?: unknown } | null)?.code;
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
