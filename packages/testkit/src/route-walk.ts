@@ -29,6 +29,15 @@ const idKinds: readonly (readonly [prefix: string, kind: keyof OwnedIds])[] = [
   ["/v1/admin/providers/", "keyId"],
   ["/v1/admin/books/transactions/", "requestId"],
 ];
+/** The ledger transaction of a request is named after it. */
+const ledgerPath = "/v1/admin/books/transactions/";
+
+/** What a route asks for in its query before it answers anything. */
+const queries: Readonly<Record<string, string>> = {
+  "GET /v1/developer/analytics/series":
+    "metric=requests&interval=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+  "GET /v1/developer/analytics/summary": "from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+};
 
 /** A body that each route takes, so that nothing but the id, the scope or an added field decides its answer. */
 const bodies: Readonly<Record<string, Record<string, unknown>>> = {
@@ -83,16 +92,18 @@ export function bodyOf(route: RouteDefinition): Record<string, unknown> | undefi
   return route.body === undefined ? undefined : structuredClone(bodies[routeName(route)]!);
 }
 
-/** The route's path with those ids in it, and the `reason` that a DELETE carries in its query. */
+/** The route's path with those ids in it, and the query without which it answers nothing. */
 export function pathOf(route: RouteDefinition, ids: OwnedIds): string {
   const idKind = idKinds.find(([prefix]) => route.path.startsWith(prefix))?.[1];
   const path = route.path.replaceAll(/:([A-Za-z_]+)/g, (_, name: string) => {
     const kind = name === "id" ? idKind : name === "request_id" ? "requestId" : (name as keyof OwnedIds);
-    const value = kind && ids[kind];
+    const id = kind && ids[kind];
+    const value = id && route.path.startsWith(ledgerPath) ? id.replace("req_", "usage_") : id;
     if (value === undefined) throw new Error(`${routeName(route)}: nothing to put for :${name}`);
     return encodeURIComponent(value);
   });
-  return route.method === "DELETE" && route.wantsReason ? `${path}?reason=walk` : path;
+  const query = route.method === "DELETE" && route.wantsReason ? "reason=walk" : queries[routeName(route)];
+  return query === undefined ? path : `${path}?${query}`;
 }
 
 /** One call of a route; `token` null sends none. */
