@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { leftOut } from "./scripts/test-needs.ts";
 
 // What is slow or needs a database has a project of its own, so that `pnpm check` runs `unit` alone.
 const everywhere = ["apps/**", "packages/**", "examples/**", "scripts/**"];
@@ -34,7 +35,7 @@ export default defineConfig({
         test: {
           name,
           include: [`tests/${name}/**/*.test.ts`],
-          exclude: unused,
+          exclude: [...unused, ...leftOut],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           ...withPostgres,

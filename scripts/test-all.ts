@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { type PartResult, partLine, runStaticParts, runUnitTests } from "./check-parts.ts";
 import { endLeaked, markTestRun } from "./leaked-processes.ts";
+import { needs } from "./test-needs.ts";
 import { testPart } from "./vitest-run.ts";
 
 const help = `usage: npm test [-- <vitest's arguments>]
@@ -42,6 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 async function runEverything(): Promise<PartResult[]> {
   const tell = (result: PartResult) => console.log(partLine(result));
   const results = [...(await runStaticParts(tell)), await runUnitTests(tell)];
+  for (const { sentence, files } of needs.filter(({ isMet }) => !isMet))
+    console.log(`\nThese did not run: ${sentence}: ${files.join(", ")}`);
   for (const project of projects) {
     if (project === "e2e" && !chromiumPaths.some((path) => existsSync(path))) {
       console.log("\nThe browser tests did not run: no Chromium was found, install the package `chromium`.");

@@ -1,0 +1,29 @@
+// What single tests need from the machine beyond Node. Where it is missing they are left out of the run, which says so:
+// a test that did not run never counts as passed.
+import { existsSync } from "node:fs";
+
+export type Need = {
+  /** What is missing, and how to get it. */
+  readonly sentence: string;
+  readonly isMet: boolean;
+  /** Tests that are left out without it. */
+  readonly files: readonly string[];
+};
+
+const isRootOnLinux = process.platform === "linux" && process.getuid?.() === 0;
+
+export const needs: readonly Need[] = [
+  {
+    sentence: "no nginx was found, install the package `nginx-light`",
+    isMet: existsSync("/usr/sbin/nginx"),
+    files: ["tests/acceptance/ingress*.test.ts", "tests/acceptance/one-vm*.test.ts"],
+  },
+  {
+    sentence: "only root on Linux can imitate a container and a service",
+    isMet: isRootOnLinux,
+    files: ["tests/acceptance/image.test.ts", "tests/acceptance/one-vm.test.ts"],
+  },
+];
+
+/** Globs of the tests that cannot run here. */
+export const leftOut: readonly string[] = needs.filter(({ isMet }) => !isMet).flatMap(({ files }) => files);
