@@ -37,7 +37,10 @@ afterAll(async () => {
 });
 
 const storedKey = "sk-stored-4f1d8a2c";
-const answerOf = (ended: Ended): Json => JSON.parse(ended.stdout);
+function answerOf({ stdout, stderr }: Ended): Json {
+  expect(stdout, stderr).not.toBe("");
+  return JSON.parse(stdout);
+}
 
 it("serves, settles and keeps its books on PostgreSQL 15", async () => {
   const answers = await Promise.all(
