@@ -11,7 +11,7 @@ beforeAll(async () => {
   product = await startProduct({
     postgres: inject("postgres"),
     gateways: 2,
-    env: { PROVIDER_MAX_RETRIES: "0" },
+    env: { PROVIDER_MAX_RETRIES: "0", MODELFAUCET_MINUTE_MS: "300" },
   });
   ground = await layGround(product);
 });
@@ -169,6 +169,48 @@ describe("spending limits", () => {
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(30);
     expect((await wallet(product, session.token)).balance_usd).toBe("0.01000000");
+  });
+
+  it("a wallet is not credited above what its app lets it hold", async () => {
+    await setApp({ wallet_limits: { user_max_balance_usd: "2.00" } });
+    const session = await fundedSession(product, ground, "1.50");
+    const refused = await product.admin("POST", `/v1/admin/wallets/${session.userId}/credit-test-balance`, {
+      amount_usd: "0.50000001",
+    });
+    expect([refused.status, refused.body.error.param]).toEqual([400, "amount_usd"]);
+    expect(refused.body.error.details).toEqual({
+      maximum_balance_usd: "2.00000000",
+      balance_usd: "1.50000000",
+    });
+    const most = await product.admin("POST", `/v1/admin/wallets/${session.userId}/credit-test-balance`, {
+      amount_usd: "0.50",
+    });
+    expect([most.status, most.body.balance_usd]).toEqual([200, "2.00000000"]);
+  });
+
+  it("A080: a wallet that was changed by hand is found within a minute and takes no new hold until it is right", async () => {
+    const [one, two, other] = await Promise.all([0, 1, 2].map(() => fundedSession(product, ground, "1.00")));
+    const change = (column: string, id: string, units: string) =>
+      product.sql`update accounts set ${product.sql(column)} = ${product.sql(column)} + ${units}::numeric
+        where kind = 'wallet' and owner_id = ${id} and fund = 'test'`;
+    await change("balance_usd", one!.userId, "0.00000001");
+    await change("held_usd", two!.userId, "0.00000001");
+    for (const { token } of [one!, two!]) {
+      await expect.poll(async () => (await flat(token)).status, { timeout: 10_000 }).toBe(402);
+      expect((await flat(token, 1)).body.error).toMatchObject({
+        code: "wallet_frozen",
+        details: { reason: "books_check", level: "wallet" },
+      });
+    }
+    expect((await flat(other!.token)).status).toBe(200);
+    const reported = await product.admin("GET", "/v1/admin/reconciliation/ledger?only=mismatch");
+    expect(reported.body.items).toMatchObject([{ wallet_id: one!.userId, delta_usd: "0.00000001" }]);
+    const metrics = await (await fetch(`${product.worker}/metrics`)).text();
+    expect(metrics).toMatch(/modelfaucet_books_failed_checks\{check="held_equals_open_holds"\} 1/);
+    await change("balance_usd", one!.userId, "-0.00000001");
+    await change("held_usd", two!.userId, "-0.00000001");
+    for (const { token } of [one!, two!])
+      await expect.poll(async () => (await flat(token)).status, { timeout: 10_000 }).toBe(200);
   });
 
   it("what makes no sense is refused by its field", async () => {

@@ -48,6 +48,30 @@ export function judgeHosted(env: Environment = process.env): { faults: Fault[]; 
   return { faults, warnings: unknownNameWarnings(env, refused) };
 }
 
+/**
+ * What is wrong with the environment of a server, what is merely strange, and the configuration with the default of
+ * whatever was refused: for looking at, never for serving.
+ */
+export function inspectConfig(env: Environment = process.env): {
+  faults: Fault[];
+  warnings: string[];
+  config: Config;
+} {
+  const { faults, values, production } = judge("serve", env);
+  const names = Object.keys(variables) as VariableName[];
+  const defaults = names.flatMap((name) => {
+    const variable: Variable = variables[name];
+    const text = (production ? variable.productionDefault : undefined) ?? variable.default;
+    return text === undefined ? [] : [[name, variable.kind.parse(text, false)]];
+  });
+  const warnings = unknownNameWarnings(
+    env,
+    faults.flatMap(({ variable }) => variable.split(", ")),
+  );
+  const filled = { ...Object.fromEntries(defaults), ...values } as Values;
+  return { faults, warnings, config: configOf(filled, production, warnings) };
+}
+
 type Need = LoadOptions["need"] | "hosted";
 
 function judge(need: Need, env: Environment) {
@@ -120,8 +144,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     shutdownGraceMs: values.SHUTDOWN_GRACE_MS,
     database: {
       url: values.DATABASE_URL ?? null,
-      migrationUrl: values.DATABASE_MIGRATION_URL ?? values.DATABASE_URL ?? null,
-      readonlyUrl: values.DATABASE_READONLY_URL ?? values.DATABASE_URL ?? null,
+      migrationUrl: values.DATABASE_MIGRATION_URL ?? values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
+      readonlyUrl: values.DATABASE_READONLY_URL ?? values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
       directUrl: values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
       /** `null`: 20, in a process that is a worker only 8. */
       poolMax: values.DATABASE_POOL_MAX ?? null,
@@ -191,6 +215,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     holdTtlSeconds: values.HOLD_TTL_SECONDS,
     /** A decimal string; `0` refuses test credit. */
     testCreditMaxUsd: values.TEST_CREDIT_MAX_USD,
+    /** Of the key that is judged already; payments come with a later version. */
+    stripeMode: values.STRIPE_SECRET_KEY === undefined ? null : stripeModeOf(values.STRIPE_SECRET_KEY),
     priceBookMaxAgeDays: values.PRICE_BOOK_MAX_AGE_DAYS,
     /** 0 keeps everything. */
     retention: {
@@ -209,6 +235,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     /** `name:action:count`, comma-separated; never set in production. */
     failpoints: values.MODELFAUCET_FAILPOINT ?? null,
+    /** How often the worker checks the books and its alert rules. */
+    minuteMs: values.MODELFAUCET_MINUTE_MS,
     /** `name=address`, comma-separated; never set in production. */
     hostMap: values.MODELFAUCET_HOST_MAP ?? null,
     /** True where another process of ours made this one and it should end with that. */
@@ -234,6 +262,10 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       allowPrivateProvider: values.SMOKE_ALLOW_PRIVATE_PROVIDER,
     },
   };
+}
+
+function stripeModeOf(key: string): "live" | "test" {
+  return key.split("_")[1] === "live" ? "live" : "test";
 }
 
 function tracingOf(values: Values) {

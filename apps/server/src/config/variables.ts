@@ -755,6 +755,12 @@ export const variables = {
     kind: anyText,
     doc: "Test wiring: `name=address`, comma-separated, instead of the system's resolver; refused in production.",
   },
+  MODELFAUCET_MINUTE_MS: {
+    for: ["testkit"],
+    kind: integer(50, 60_000),
+    default: "30000",
+    doc: "Test wiring: how often the worker checks the books and its alert rules, so that a fault shows within a minute.",
+  },
   MODELFAUCET_FAILPOINT: {
     for: ["testkit"],
     kind: anyText,

@@ -51,6 +51,7 @@ export async function creditTestBalance(
       direction: "credit",
       amountUsd,
       fund: "test",
+      maxBalanceUsd: wallet.maxBalanceUsd,
       counterparty: { scope: "external", id: systemOwners.externalOperator },
       reason: "admin_test_balance_credit",
       adjustment: { reason, actorId: actorIdOf(by.actor) },

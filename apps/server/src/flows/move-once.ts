@@ -128,9 +128,19 @@ export const actorIdOf = (actor: AuditActor): string => actor.actorId ?? actor.a
 
 async function balanceAfter(deps: MoveMoneyDeps, item: MoveItem, result: MoveResult): Promise<Usd> {
   if (result.outcome === "no_wallet") throw noWallet();
+  if (result.outcome === "above_maximum") throw aboveMaximum(item, result.balanceUsd);
   if (result.outcome === "refused") throw await tooLittle(deps, item, result);
   if (result.repeated) await refuseAnotherMove(deps, item);
   return result.walletBalanceUsd;
+}
+
+function aboveMaximum(item: MoveItem, balanceUsd: Usd): ApiError {
+  const maximum_balance_usd = formatUsd(item.maxBalanceUsd!);
+  return new ApiError(
+    "invalid_request",
+    `amount_usd would lift the wallet above ${maximum_balance_usd}, the most that the app allows.`,
+    { param: "amount_usd", details: { maximum_balance_usd, balance_usd: formatUsd(balanceUsd) } },
+  );
 }
 
 /** The key's row may be gone after its time, the move is not: another body under the old key is still another body. */

@@ -5,20 +5,25 @@ import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { formatUsd } from "../lib/money.ts";
 import { newestBackups } from "../modules/backup/backup.ts";
-import { type Books, minuteChecks, runChecks } from "../modules/books/books.ts";
+import {
+  type Books,
+  type Check,
+  createContinuityCheck,
+  minuteChecks,
+  runChecks,
+} from "../modules/books/books.ts";
 import { createProjectors, readProjectors } from "../projectors/projectors.ts";
 
 export type Worker = { start(): void; stop(): Promise<void> };
 
 type WorkerParts = {
-  config: { retention: RetentionLimits };
+  config: { retention: RetentionLimits; minuteMs: number };
   database: Database;
   books: Books;
   metrics: Metrics;
   log: Logger;
 };
 
-const checkEveryMs = 60_000;
 const gaugeEveryMs = 5_000;
 const partitionEveryMs = 6 * 3_600_000;
 const retentionEveryMs = 24 * 3_600_000;
@@ -46,12 +51,13 @@ export function createWorker(parts: WorkerParts): Worker {
     timers.push(setInterval(run, ms).unref());
   };
   let checkedAt = performance.now();
+  const continuity = createContinuityCheck();
   return {
     start: () => {
       recovery.start();
       projectors.start();
-      every(checkEveryMs, async () => {
-        await checkBooks(parts);
+      every(parts.config.minuteMs, async () => {
+        await checkBooks(parts, continuity);
         checkedAt = performance.now();
       });
       every(gaugeEveryMs, async () => {
@@ -84,19 +90,18 @@ async function retain({ config, database, log }: WorkerParts): Promise<void> {
   }
 }
 
-/** The checks that tell of single accounts: those are stopped until their figures are right again. */
-const accountChecks = new Set(["stored_balance_equals_last_entry", "held_equals_open_holds"]);
-
-async function checkBooks({ database, books, metrics, log }: WorkerParts): Promise<void> {
-  const results = await database.read({ purpose: "operator" }, (tx) => runChecks(tx, minuteChecks));
+async function checkBooks({ database, books, metrics, log }: WorkerParts, continuity: Check): Promise<void> {
+  const results = await database.read({ purpose: "operator" }, (tx) =>
+    runChecks(tx, [...minuteChecks, continuity]),
+  );
   for (const { name, violations, offUsd, samples } of results) {
     metrics.booksFailedChecks.set({ check: name }, violations);
     metrics.booksDriftUsd.set({ check: name }, Number.parseFloat(formatUsd(offUsd)));
     if (violations > 0) log.error({ check: name, violations, samples }, "the books do not agree");
   }
-  const drifts = results.some(({ name, ok }) => !ok && accountChecks.has(name));
-  if (drifts || (await hasStoppedAccounts(database))) {
-    const { stopped, released } = await books.stopDrifting();
+  const suspected = results.flatMap(({ accountIds }) => accountIds);
+  if (suspected.length > 0 || (await hasStoppedAccounts(database))) {
+    const { stopped, released } = await books.stopDrifting(suspected);
     if (stopped + released > 0) log.warn({ stopped, released }, "accounts were stopped or released");
   }
 }

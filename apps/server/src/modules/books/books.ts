@@ -7,6 +7,7 @@ import * as store from "./store.ts";
 
 export { type CheckScope, findScope, listDriftingWallets, onlyOf } from "./check-scope.ts";
 export {
+  type Check,
   type CheckResult,
   deepChecks,
   minuteChecks,
@@ -16,6 +17,7 @@ export {
   violationsOf,
 } from "./checks.ts";
 export { readDeveloperMoney } from "./developer-money.ts";
+export { createContinuityCheck } from "./drift.ts";
 export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts";
 export { nobody } from "./items.ts";
 export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
@@ -62,8 +64,8 @@ export type Books = {
   renew(progress: readonly store.ProgressRow[]): Promise<Set<string>>;
   /** Gives an app more of a budget that apps share, if there is more. */
   lease(item: SliceItem): Promise<boolean>;
-  /** Stops new holds on accounts whose figures do not agree, and lets them go on when they do again. */
-  stopDrifting(): Promise<{ stopped: number; released: number }>;
+  /** Stops new holds on accounts whose figures turn out not to agree, and lets those go on that do again. */
+  stopDrifting(suspected: readonly string[]): Promise<{ stopped: number; released: number }>;
   /** Entries that wait for a batch. */
   readonly waiting: number;
   stop(): Promise<void>;
@@ -81,7 +83,7 @@ export function createBooks(options: CommitterOptions): Books {
         return new Set(rows.map((row) => row.id as string));
       }),
     lease: createLeasing(committer.exclusive),
-    stopDrifting: () => committer.exclusive(stopDriftingAccounts),
+    stopDrifting: (suspected) => committer.exclusive((tx) => stopDriftingAccounts(tx, suspected)),
     get waiting() {
       return committer.waiting;
     },

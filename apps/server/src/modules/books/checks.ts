@@ -9,7 +9,7 @@ export type Check = {
   /** `only` stands before the query and narrows its tables; `whole` is false where it names one wallet. */
   violations: (tx: Tx, only: Only, whole: boolean) => Promise<Violation[]>;
 };
-export type Violation = { id: string; off_usd: string | null };
+export type Violation = { id: string; off_usd: string | null; account_id?: string };
 export type CheckResult = {
   name: string;
   invariant: string;
@@ -18,6 +18,8 @@ export type CheckResult = {
   offUsd: Usd;
   /** Ids of rows that break it, with what they are off by, in USD. */
   samples: string[];
+  /** The accounts whose own figures are wrong. */
+  accountIds: string[];
 };
 
 const mostViolations = 1_000;
@@ -33,7 +35,8 @@ export const minuteChecks: readonly Check[] = [
     name: "stored_balance_equals_last_entry",
     invariant: "I-03",
     violations: (tx, only) => tx<Violation[]>`${only}
-      select a.owner_id || '/' || a.fund as id, (a.balance_usd - coalesce(l.balance_after_usd, 0))::text as off_usd
+      select a.owner_id || '/' || a.fund as id, a.id::text as account_id,
+        (a.balance_usd - coalesce(l.balance_after_usd, 0))::text as off_usd
       from accounts a
       left join lateral (
         -- An account knows the number of its last transaction, so this is one look into an index per side.
@@ -56,7 +59,7 @@ export const minuteChecks: readonly Check[] = [
     name: "held_equals_open_holds",
     invariant: "I-06",
     violations: (tx, only, whole) => tx<Violation[]>`${only}
-      select a.id::text, (a.held_usd - coalesce(l.held, 0))::text as off_usd from accounts a
+      select a.id::text, a.id::text as account_id, (a.held_usd - coalesce(l.held, 0))::text as off_usd from accounts a
       full join (
         select h.app_id, leg.id, sum(leg.amount) as held from holds h
         cross join lateral unnest(h.leg_accounts, h.leg_amounts_usd) as leg (id, amount) group by 1, 2) l
@@ -238,6 +241,7 @@ export async function runChecks(
       samples: found
         .slice(0, mostSamples)
         .map((row) => (row.off_usd ? `${row.id} off by ${row.off_usd}` : row.id)),
+      accountIds: found.flatMap((row) => row.account_id ?? []),
     });
   }
   return results;

@@ -193,6 +193,8 @@ export type MoveItem = {
   /** Where a credit goes; debits drain `paid`, then `test`, never `promo`. */
   fund: "paid" | "test";
   counterparty: { scope: string; id: string };
+  /** A credit that would lift the wallet above this is refused; `null`: any amount. */
+  maxBalanceUsd?: Usd | null;
   reason: string;
   /** Rows written in the same transaction: the adjustment itself and its audit row. */
   adjustment: { reason: string; actorId: string } | null;
@@ -202,4 +204,5 @@ export type MoveItem = {
 export type MoveResult =
   | { outcome: "moved"; walletBalanceUsd: Usd; repeated: boolean }
   | { outcome: "refused"; availableUsd: Usd; balanceUsd: Usd }
+  | { outcome: "above_maximum"; balanceUsd: Usd }
   | { outcome: "no_wallet" };

@@ -85,6 +85,8 @@ export type FoundWallet = {
   developerId: string | null;
   ownerScope: WalletRow["owner_scope"];
   mayTakeTestMoney: boolean;
+  /** `user_max_balance_usd` of its app; `null`: any. */
+  maxBalanceUsd: Usd | null;
   /** What is held of the funds that a debit may take. */
   heldUsd: Usd;
   /** `paid` and `test` together: what a debit may take, held money included. */
@@ -105,6 +107,7 @@ export async function findWallet(tx: Tx, id: string, rule: TestMoneyRule): Promi
     developerId: row.developer_id,
     ownerScope: row.owner_scope,
     mayTakeTestMoney: row.may_spend_test,
+    maxBalanceUsd: row.max_balance_usd === null ? null : usdFromStore(row.max_balance_usd),
     heldUsd: usdFromStore(row.held_usd),
     debitableUsd: (usdFromStore(row.paid_usd) + usdFromStore(row.test_usd)) as Usd,
     object: ownedWalletOf(row, rule),

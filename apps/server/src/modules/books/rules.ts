@@ -137,6 +137,9 @@ export function decideMove(item: MoveItem, accounts: Accounts): MoveEffect {
     if (availableUsd < item.amountUsd)
       return { result: { outcome: "refused", availableUsd, balanceUsd }, changes: [] };
   }
+  const most = item.maxBalanceUsd ?? null;
+  if (item.direction === "credit" && most !== null && addUsd(balanceUsd, item.amountUsd) > most)
+    return { result: { outcome: "above_maximum", balanceUsd }, changes: [] };
   let rest = item.amountUsd;
   const changes: MoveEffect["changes"] = [];
   for (const account of candidates) {

@@ -17,6 +17,7 @@ function wallet(change: Partial<WalletRow> = {}): WalletRow {
     owner_scope: "end_user",
     owner_name: "sha256:…",
     status: "active",
+    max_balance_usd: null,
     may_spend_test: false,
     paid_usd: "3.00000000",
     promo_usd: "0.00000000",

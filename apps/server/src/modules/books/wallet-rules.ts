@@ -28,6 +28,8 @@ export type WalletRow = {
   status: "active" | "frozen";
   /** The developer's own user, or an app that only spends test money. */
   may_spend_test: boolean;
+  /** What the app lets an end user's wallet hold at most. */
+  max_balance_usd: string | null;
   paid_usd: string;
   promo_usd: string;
   test_usd: string;

@@ -22,7 +22,7 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
   with page as materialized (
     select w.app_id, w.id, w.owner_scope, w.status, w.created_at, coalesce(u.own or p.sandbox, false) as may_spend_test,
       case w.owner_scope when 'end_user' then u.external_user_hash when 'developer' then d.name else 'ModelFaucet' end as owner_name,
-      w.developer_id
+      w.developer_id, case when w.owner_scope = 'end_user' then p.wallet_limits ->> 'user_max_balance_usd' end as max_balance_usd
     from wallets w
     left join end_users u on u.app_id = w.app_id and u.id = w.end_user_id
     left join apps p on p.id = w.app_id
@@ -38,7 +38,7 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
       ${filter.status === undefined ? tx`` : tx`and case when w.status = 'frozen' then 'frozen' when ${isInDebt(tx)} then 'debt' else 'active' end = ${filter.status}`}
     order by w.id desc limit ${slice.limit}),
   shared as materialized (${filter.ownerScope === "end_user" ? noShared(tx) : sharedOf(tx)})
-  select w.app_id, w.id, w.developer_id, w.owner_scope, w.owner_name, w.status, w.may_spend_test, f.*,
+  select w.app_id, w.id, w.developer_id, w.owner_scope, w.owner_name, w.status, w.may_spend_test, w.max_balance_usd, f.*,
     coalesce(l.created_at, w.created_at) as updated_at
   from page w cross join lateral (${fundsOf(tx)}) f left join lateral (${lastMoveOf(tx)}) l on true
   order by w.id desc`;
