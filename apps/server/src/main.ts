@@ -126,6 +126,13 @@ const commands: Record<string, Command> = {
       );
     },
   },
+  doctor: {
+    summary: "look at everything that a deployment stands on, and say what is wrong and what to do",
+    run: async (args) => {
+      const { runDoctor } = await import("./commands/doctor/doctor.ts");
+      return runDoctor(args);
+    },
+  },
   hosted: {
     summary: "check a hosted deployment: verify-env, check-isolation",
     run: async ([name, ...args]) => {
@@ -220,18 +227,23 @@ function needsDatabase(): number {
   return 1;
 }
 
+const longStatementMs = 30 * 60_000;
+
 async function withDatabase(
   work: (database: Database, config: Config) => Promise<number>,
   which: "url" | "readonlyUrl" | "migrationUrl",
 ): Promise<number> {
   const config: Config = loadConfig({ need: "command" });
-  const url = config.database[which];
+  // A command is one session: it goes past a pooler.
+  const url = config.database[which === "url" ? "directUrl" : which];
   if (!url) return needsDatabase();
   const { openDatabase } = await import("./lib/db.ts");
   const { requireOurDatabase } = await import("./lib/migrations.ts");
   const database = openDatabase({
     ...config.database,
     url,
+    // What sums up a whole history may take longer than a server's statement may.
+    statementTimeoutMs: which === "url" ? config.database.statementTimeoutMs : longStatementMs,
     poolMax: 2,
     applicationName: "modelfaucet command",
   });

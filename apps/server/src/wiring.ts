@@ -175,6 +175,8 @@ function databaseOf(config: Config, roles: readonly Role[], url: string): Databa
     statementTimeoutMs: config.database.statementTimeoutMs,
     idleTransactionTimeoutMs: config.database.idleTransactionTimeoutMs,
     applicationName: `modelfaucet ${roles.join(",")}`,
+    // Whoever names a direct connection has a pooler on the other one.
+    behindPooler: url !== config.database.directUrl,
   });
 }
 

@@ -54,7 +54,8 @@ export type ProductOptions = {
   postgres: PostgresServer;
   /** How many gateway processes; they are apart from the process of API and worker. */
   gateways?: number;
-  env?: Record<string, string>;
+  /** Further variables of all processes; a function is told the product's own database. */
+  env?: Record<string, string> | ((database: TestDatabase) => Record<string, string>);
   /** Further variables of the gateways alone, such as failpoints. */
   gatewayEnv?: Record<string, string>;
 };
@@ -83,7 +84,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     // One credential of a test calls more often in a minute than any real one.
     API_RATE_LIMIT_MAX_REQUESTS: "0",
     GATEWAY_RATE_LIMIT_MAX_REQUESTS: "0",
-    ...options.env,
+    ...(typeof options.env === "function" ? options.env(database) : options.env),
   };
   const [apiPort, workerPort] = await freePorts(2);
   const control = await startServer("api,worker", `http://127.0.0.1:${apiPort}`, {

@@ -21,9 +21,6 @@ Checks the books against themselves and prints the trial balance. It never repai
   --since 2026-03-01T00:00:00Z   requests and moves of before are left out; balances are compared over their whole history
   --watch 60                     again and again, until it is stopped`;
 
-/** A deep sum may take longer than a server's statement may. */
-const statementMinutes = 30;
-
 type Words = Parameters<typeof findScope>[1];
 type Wanted = { json: boolean; everySeconds: number | null; words: Words };
 
@@ -78,7 +75,6 @@ function readArgs(args: readonly string[]): Wanted | string {
 
 async function printOnce(database: Database, { json, words }: Wanted): Promise<boolean> {
   const found = await database.read({ purpose: "operator" }, async (tx) => {
-    await tx.unsafe(`set local statement_timeout = '${statementMinutes}min'`);
     const scope = await findScope(tx, words);
     return {
       checks: await runChecks(tx, [...minuteChecks, ...deepChecks], scope),

@@ -60,7 +60,7 @@ export async function runServe(args: readonly string[], config: Config): Promise
 }
 
 async function readSchema(config: Config) {
-  const sql = postgres(config.database.url!, {
+  const sql = postgres(config.database.directUrl!, {
     max: 1,
     onnotice: () => {},
     connect_timeout: Math.ceil(config.database.connectTimeoutMs / 1000),

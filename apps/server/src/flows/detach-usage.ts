@@ -70,7 +70,6 @@ async function exportMonth(database: Database, month: UsageMonth, folder: string
     },
   });
   const sum = await database.read({ purpose: "operator" }, async (tx) => {
-    await tx.unsafe("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0");
     const counted = await sumOfMonth(tx, month);
     await pipeline(
       await readMonthAsCsv(tx, month),
@@ -121,7 +120,7 @@ async function detachOnce(
   for (let tries = 1; ; tries++) {
     try {
       await database.write({ purpose: "operator" }, async (tx) => {
-        await tx.unsafe(`set local lock_timeout = '${lockTimeout}'; set local statement_timeout = 0`);
+        await tx.unsafe(`set local lock_timeout = '${lockTimeout}'`);
         await detachMonth(tx, month, exported);
         const { rows, chargeUsd, sha256, file } = exported;
         await auditRetention(tx, actor, {

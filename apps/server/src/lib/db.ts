@@ -21,6 +21,11 @@ export type DatabaseOptions = {
   statementTimeoutMs: number;
   idleTransactionTimeoutMs: number;
   applicationName: string;
+  /**
+   * A transaction pooler lends another connection for each transaction: nothing is prepared beyond one, and what a
+   * session is told at its start is told to each transaction.
+   */
+  behindPooler?: boolean;
 };
 
 export type Database = {
@@ -57,10 +62,15 @@ export function openDatabase(options: DatabaseOptions): Database {
       max_lifetime: null,
       onnotice: () => {},
       backoff: (attempt: number) => Math.min(0.1 * 2 ** attempt, 1),
+      ...(options.behindPooler ? { prepare: false } : {}),
       connection: {
         application_name: options.applicationName,
-        statement_timeout: statementTimeoutMs ?? options.statementTimeoutMs,
-        idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs,
+        ...(options.behindPooler
+          ? {}
+          : {
+              statement_timeout: statementTimeoutMs ?? options.statementTimeoutMs,
+              idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs,
+            }),
         ...connection,
       } as unknown as Record<string, string>,
     });
@@ -72,6 +82,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         (begun) =>
           pool.begin(mode, async (tx) => {
             await applySettings(tx, tenant);
+            if (options.behindPooler) await applyTimeouts(tx, options);
             begun();
             return work(tx);
           }) as Promise<T>,
@@ -91,6 +102,11 @@ export async function applySettings(tx: Tx, tenant: TenantSettings): Promise<voi
     set_config('mf.developer_id', ${tenant.developerId ?? ""}, true),
     set_config('mf.end_user_id', ${tenant.endUserId ?? ""}, true),
     set_config('mf.purpose', ${tenant.purpose ?? ""}, true)`;
+}
+
+async function applyTimeouts(tx: Tx, options: DatabaseOptions): Promise<void> {
+  await tx`select set_config('statement_timeout', ${String(options.statementTimeoutMs)}, true),
+    set_config('idle_in_transaction_session_timeout', ${String(options.idleTransactionTimeoutMs)}, true)`;
 }
 
 const awayCodes = new Set([
