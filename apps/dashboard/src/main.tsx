@@ -21,6 +21,10 @@ whenSignedOut(() => {
   void router.invalidate();
 });
 
+// Names in Chinese, where the machine has no letters for them: asked for late, and of its files only those that are used.
+const whenIdle = globalThis.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 200));
+whenIdle(() => void import("./styles/chinese.css"));
+
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>

@@ -18,6 +18,8 @@ export class Problem extends Error {
   readonly requestId: string | null;
   readonly param: string | null;
   readonly details: Readonly<Record<string, unknown>>;
+  /** Asking again would be answered the same. */
+  readonly isFinal: boolean;
 
   constructor(status: number, error: Partial<ErrorEnvelope["error"]>) {
     super(error.message ?? "The server gave no reason.");
@@ -26,6 +28,7 @@ export class Problem extends Error {
     this.requestId = error.request_id ?? null;
     this.param = error.param ?? null;
     this.details = error.details ?? {};
+    this.isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
   }
 }
 

@@ -32,6 +32,8 @@ export default function Chart({ points, series, kind, height }: Drawing) {
           <CartesianGrid vertical={false} stroke="var(--border)" />
           <XAxis
             dataKey="label"
+            scale="band"
+            interval="equidistantPreserveStart"
             tickLine={false}
             axisLine={{ stroke: "var(--border-strong)" }}
             tick={tick}
@@ -45,7 +47,7 @@ export default function Chart({ points, series, kind, height }: Drawing) {
             tick={tick}
             tickCount={4}
             allowDecimals={unit !== "count"}
-            domain={[0, "auto"]}
+            domain={[0, unit === "count" ? (most: number) => Math.max(most, 2) : "auto"]}
             tickFormatter={(value: number) => showTick(unit, value)}
           />
           <Tooltip
@@ -55,7 +57,7 @@ export default function Chart({ points, series, kind, height }: Drawing) {
               active ? <Reading points={points} series={series} label={String(label)} /> : null
             }
           />
-          {series.map(({ key, tone }) =>
+          {series.map(({ key, tone, values }) =>
             kind === "bars" ? (
               <Bar
                 key={key}
@@ -71,7 +73,7 @@ export default function Chart({ points, series, kind, height }: Drawing) {
                 dataKey={key}
                 stroke={colours[tone]}
                 strokeWidth={1.75}
-                dot={points.at.length <= 2}
+                dot={isSparse(values) && { r: 2.5, fill: colours[tone], strokeWidth: 0 }}
                 isAnimationActive={false}
                 type="monotone"
                 connectNulls
@@ -82,6 +84,11 @@ export default function Chart({ points, series, kind, height }: Drawing) {
       </ResponsiveContainer>
     </div>
   );
+}
+
+/** A line needs two points; where there are hardly more, each is a dot. */
+function isSparse(values: Series["values"]): boolean {
+  return values.filter((value) => value !== null).length <= 3;
 }
 
 const tick = { fill: "var(--muted)", fontSize: 11 };

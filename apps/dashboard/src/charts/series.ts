@@ -23,7 +23,8 @@ export function showValue(unit: Series["unit"], value: string | number | null | 
 
 /** For the axis: short. */
 export function showTick(unit: Series["unit"], value: number): string {
-  if (unit === "ms") return showDuration(value);
+  if (unit === "ms")
+    return value < 1000 ? `${Math.round(value)} ms` : `${Number((value / 1000).toPrecision(3))} s`;
   if (unit === "count") return showAbout(value);
   if (value === 0) return "$0";
   return value >= 1000 ? `$${showAbout(Math.round(value))}` : `$${Number(value.toPrecision(2))}`;

@@ -32,7 +32,7 @@ export function showShare(share: number): string {
 /** `+12 %`, `−3 %`, `new`, `same`: the change from `before` to `now`. */
 export function showChange(now: number, before: number): { text: string; direction: -1 | 0 | 1 } {
   if (now === before) return { text: "same as before", direction: 0 };
-  if (before === 0) return { text: "none before", direction: 1 };
+  if (before === 0) return { text: "none before", direction: 0 };
   const change = (now - before) / before;
   const size = Math.abs(change * 100);
   const text = size >= 1000 ? `×${Math.round(now / before)}` : `${size < 0.1 ? "<0.1" : round(size)} %`;

@@ -4,7 +4,7 @@ import { showPrice } from "../format/money.ts";
 import { Card } from "../ui/card.tsx";
 import { CopyButton } from "../ui/copy-button.tsx";
 import { Cross, Tick } from "../ui/icons.tsx";
-import { Moment } from "../ui/moment.tsx";
+import { FullMoment } from "../ui/moment.tsx";
 import { ExactMoney } from "../ui/money.tsx";
 import { Table, Td, Th } from "../ui/table.tsx";
 import { addsUp, type Receipt, recompute, type Sum } from "./recompute.ts";
@@ -75,7 +75,7 @@ export function ReceiptCard({ receipt }: { receipt: Receipt }) {
       <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 border-t border-line px-4 py-3 text-sm">
         <Fact name="Paid from">{fundedWords(receipt)}</Fact>
         <Fact name="Issued">
-          <Moment at={receipt.issued_at} focusable />
+          <FullMoment at={receipt.issued_at} />
         </Fact>
         <Fact name="Signature">not signed yet: signing comes with a later version</Fact>
       </dl>

@@ -17,14 +17,21 @@ export function Answer<T>({
   query,
   skeleton,
   children,
+  page = false,
 }: {
   query: Asked<T>;
   skeleton: ReactNode;
   children: (data: T) => ReactNode;
+  /** On the page itself, not within a card. */
+  page?: boolean;
 }) {
   const retry = () => void query.refetch();
   if (query.data === undefined) {
-    return query.error ? <ProblemNotice className="m-4" trouble={query.error} retry={retry} /> : skeleton;
+    return query.error ? (
+      <ProblemNotice {...(page ? {} : { className: "m-4" })} trouble={query.error} retry={retry} />
+    ) : (
+      skeleton
+    );
   }
   return (
     <>

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 import { Button } from "./button.tsx";
 import { classNames } from "./class-names.ts";
+import { Cross } from "./icons.tsx";
 
 /**
  * The browser's own dialog: it keeps the focus in, gives it back, and closes by Esc. Libraries lock the scroll by an
@@ -60,7 +61,7 @@ export function Dialog({
             aria-label="Close"
             onClick={close}
           >
-            ×
+            <Cross />
           </Button>
         )}
       </div>

@@ -10,9 +10,15 @@ export function Facts({ items, flat = false }: { items: readonly Fact[]; flat?: 
         flat ? "border-t border-line" : "mb-5 rounded border border-line",
       )}
     >
-      <dl className="-mr-px -mb-px grid grid-cols-[repeat(auto-fit,minmax(150px,1fr))]">
-        {items.map(({ name, value }) => (
-          <div key={name} className="min-w-0 border-r border-b border-line px-4 py-3">
+      <dl className="-mr-px -mb-px flex flex-wrap">
+        {items.map(({ name, value, wide }) => (
+          <div
+            key={name}
+            className={classNames(
+              "min-w-0 border-r border-b border-line px-4 py-3",
+              wide ? "flex-[2_1_260px]" : "flex-[1_1_150px]",
+            )}
+          >
             <dt className="text-xs font-medium text-muted">{name}</dt>
             <dd className="mt-0.5 truncate">{value}</dd>
           </div>
@@ -22,4 +28,4 @@ export function Facts({ items, flat = false }: { items: readonly Fact[]; flat?: 
   );
 }
 
-type Fact = { name: string; value: ReactNode };
+type Fact = { name: string; value: ReactNode; wide?: boolean };

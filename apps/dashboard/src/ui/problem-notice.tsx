@@ -3,7 +3,12 @@ import { classNames } from "./class-names.ts";
 import { CopyButton } from "./copy-button.tsx";
 
 /** What went wrong, as much of it as there is to know. */
-export type Trouble = { message: string; requestId?: string | null };
+export type Trouble = {
+  message: string;
+  requestId?: string | null;
+  /** Asking again would be answered the same. */
+  isFinal?: boolean;
+};
 
 /** What happened, what to do, and the request id to copy. */
 export function ProblemNotice({
@@ -18,9 +23,9 @@ export function ProblemNotice({
   return (
     <div role="alert" className={classNames("grid gap-2 rounded-sm bg-bad-weak p-3 text-sm", className)}>
       <p className="[overflow-wrap:anywhere]">{trouble.message}</p>
-      {(retry || trouble.requestId) && (
+      {((retry && !trouble.isFinal) || trouble.requestId) && (
         <div className="flex min-w-0 flex-wrap items-center gap-2">
-          {retry && (
+          {retry && !trouble.isFinal && (
             <Button small onClick={retry}>
               Try again
             </Button>

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ledgerTransaction } from "../objects/books.ts";
 import { developerLimits, developerStatus, developerToken } from "../objects/developer.ts";
 import { attempt, receipt, usageItem, usageStatus } from "../objects/usage.ts";
 import { defineRoute } from "../route.ts";
@@ -159,8 +160,10 @@ export const readRequest = defineRoute({
     hold_usd: moneyOut,
     receipt: receipt.optional(),
     error: z.strictObject({ code: z.string() }).optional(),
+    /** What it moved in the books: both sides of every transfer, the charge first, then what was corrected later. */
+    transactions: z.array(ledgerTransaction),
     webhook_deliveries: z.array(z.never()),
   }),
   codes: ["not_found"],
-  summary: "One request: attempts, hold, receipt.",
+  summary: "One request: attempts, hold, receipt, ledger entries.",
 });

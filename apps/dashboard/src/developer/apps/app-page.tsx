@@ -12,7 +12,7 @@ import { Card } from "../../ui/card.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Facts } from "../../ui/facts.tsx";
-import { Moment } from "../../ui/moment.tsx";
+import { FullMoment } from "../../ui/moment.tsx";
 import { Money } from "../../ui/money.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
@@ -37,7 +37,7 @@ export function AppPage() {
         <span className="truncate font-mono text-xs">{appId}</span>
         <CopyButton text={appId} label="Copy id" />
       </nav>
-      <Answer query={query} skeleton={<Skeleton rows={10} />}>
+      <Answer page query={query} skeleton={<Skeleton rows={10} />}>
         {(app) => <Screen app={app} />}
       </Answer>
     </>
@@ -60,8 +60,8 @@ function Screen({ app }: { app: AppItem }) {
       </PageHead>
       {app.suspended && (
         <p className="mb-5 rounded-sm bg-bad-weak p-3 text-sm">
-          The operator suspended this app <Moment at={app.suspended.since} focusable />:{" "}
-          {app.suspended.reason}. Write to the operator to have it switched on again.
+          The operator suspended this app <FullMoment at={app.suspended.since} />: {app.suspended.reason}.
+          Write to the operator to have it switched on again.
         </p>
       )}
       <div className="grid gap-5">

@@ -14,7 +14,7 @@ export function FeaturePage() {
     <>
       <title>{`${query.data?.display_name ?? featureKey} · ModelFaucet`}</title>
       <Path appId={appId} here={featureKey} />
-      <Answer query={query} skeleton={<Skeleton rows={14} />}>
+      <Answer page query={query} skeleton={<Skeleton rows={14} />}>
         {(feature) => (
           <>
             <FeatureEditor key={`${feature.id} ${feature.version}`} appId={appId} feature={feature} />

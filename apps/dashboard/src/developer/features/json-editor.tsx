@@ -32,8 +32,8 @@ export function JsonEditor({
     if (field.current) field.current.scrollTop = Math.max(0, (line - 4) * lineHeight);
   };
   return (
-    <div className="grid content-start gap-2">
-      <div className="flex h-[520px] overflow-hidden rounded-sm border border-field bg-surface font-mono text-sm focus-within:shadow-(--focus)">
+    <div className="grid content-start gap-2 md:sticky md:top-5">
+      <div className="flex h-[min(620px,calc(100dvh-220px))] min-h-80 overflow-hidden rounded-sm border border-field bg-surface font-mono text-sm focus-within:shadow-(--focus)">
         <div
           ref={gutter}
           aria-hidden="true"

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { Button } from "../../ui/button.tsx";
 import { TextField } from "../../ui/field.tsx";
+import { Cross } from "../../ui/icons.tsx";
 import { percentToBps } from "../apps/setting-fields.ts";
 import type { Fault, Manifest } from "./manifest-text.ts";
 
@@ -170,7 +171,7 @@ function Models({
             aria-label={`Remove model ${index + 1}`}
             onClick={() => put(models.filter((_, place) => place !== index))}
           >
-            ×
+            <Cross />
           </Button>
         </div>
       ))}

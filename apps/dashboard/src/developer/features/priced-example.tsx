@@ -42,7 +42,7 @@ export function PricedExample({
                   {item.model} <span className="text-muted">by {item.provider}</span>
                 </p>
                 <p className="text-xs text-muted">{payerWords[item.route_mode]}</p>
-                <dl className="mt-1 grid grid-cols-[1fr_auto] gap-x-3 text-sm">
+                <dl className="mt-1 grid grid-cols-[1fr_auto] text-sm">
                   <Part name="Upstream cost" usd={item.upstream_cost_usd} />
                   <Part name="+ your share" usd={item.developer_share_usd} />
                   <Part name="+ platform share" usd={item.platform_share_usd} />
@@ -69,7 +69,7 @@ function Part({ name, usd, strong = false }: { name: string; usd: string; strong
   return (
     <>
       <dt className={look}>{name}</dt>
-      <dd className={`${look} text-right`}>
+      <dd className={`${look} pl-3 text-right`}>
         <ExactMoney usd={usd} />
       </dd>
     </>

@@ -24,8 +24,7 @@ type Tile = {
   name: string;
   value: string;
   change: { text: string; direction: -1 | 0 | 1 };
-  /** Whether more of it is good, bad, or neither. */
-  more: "good" | "bad" | "neither";
+  more: "good" | "bad";
   note: string;
   search: RequestsSearch;
 };
@@ -53,7 +52,7 @@ function Tiles({ tiles }: { tiles: readonly Partial<Tile>[] }) {
 
 function Figure({ tile }: { tile: Tile }) {
   const { direction, text } = tile.change;
-  const good = tile.more === "neither" || direction === 0 ? null : direction > 0 === (tile.more === "good");
+  const good = direction === 0 ? null : direction > 0 === (tile.more === "good");
   return (
     <p className="flex flex-wrap items-baseline gap-x-2">
       <Link

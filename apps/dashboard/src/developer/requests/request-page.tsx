@@ -7,12 +7,13 @@ import { Chip } from "../../ui/chip.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { Empty } from "../../ui/empty.tsx";
 import { Facts } from "../../ui/facts.tsx";
-import { Moment } from "../../ui/moment.tsx";
+import { FullMoment } from "../../ui/moment.tsx";
 import { ExactMoney } from "../../ui/money.tsx";
 import { Skeleton, SkeletonFigure } from "../../ui/skeleton.tsx";
 import { neighboursOf } from "./last-list.ts";
 import { type RequestDetail, requestQuery } from "./request-query.ts";
 import { RequestStory, tokenWords } from "./request-story.tsx";
+import { TransactionsCard } from "./transactions-card.tsx";
 import { PayerChip, StatusChip } from "./words.tsx";
 
 /** One request, its whole story. */
@@ -23,7 +24,7 @@ export function RequestPage() {
     <>
       <title>{`Request ${requestId.slice(4, 12)} · ModelFaucet`}</title>
       <Crumb requestId={requestId} />
-      <Answer query={query} skeleton={<Loading />}>
+      <Answer page query={query} skeleton={<Loading />}>
         {(request) => <Story request={request} />}
       </Answer>
     </>
@@ -84,6 +85,7 @@ function Story({ request }: { request: RequestDetail }) {
       <div className="grid grid-cols-[minmax(0,1.2fr)_minmax(0,1fr)] items-start gap-5 max-xl:grid-cols-1">
         <div className="grid gap-5">
           <RequestStory request={request} />
+          <TransactionsCard request={request} />
         </div>
         {request.receipt ? (
           <ReceiptCard receipt={request.receipt} />
@@ -106,6 +108,7 @@ function factsOf(request: RequestDetail) {
   return [
     {
       name: "App · feature",
+      wide: true,
       value: (
         <>
           <Link to="/apps/$appId" params={{ appId: app }} className="link">
@@ -146,7 +149,7 @@ function factsOf(request: RequestDetail) {
       ),
     },
     { name: "Tokens", value: <span className="num">{tokenWords(request)}</span> },
-    { name: "When", value: <Moment at={request.created_at} focusable /> },
+    { name: "When", value: <FullMoment at={request.created_at} /> },
     ...(request.client_request_id === undefined
       ? []
       : [

@@ -161,5 +161,6 @@ const sourceWords = {
 } as const;
 
 function outcomeWords(outcome: string): string {
-  return outcome === "succeeded" ? "answered to its end" : outcome.replaceAll("_", " ");
+  if (outcome === "ok") return "answered to its end";
+  return `failed: ${outcome.replaceAll("_", " ")}`;
 }

@@ -29,7 +29,7 @@ export function RequestTable({
       head={
         <>
           <Th>When</Th>
-          <Th wide>Feature · model</Th>
+          <Th wide>Feature · model · app</Th>
           <Th>State</Th>
           {!brief && (
             <>
@@ -84,6 +84,7 @@ function RequestRow({
           {" "}
           · {item.model}
         </span>
+        <span className="text-faint"> · {item.public_app_id}</span>
       </Td>
       <Td>
         <StatusChip status={item.status} />

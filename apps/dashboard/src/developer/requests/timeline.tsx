@@ -66,7 +66,7 @@ function partsOf(request: RequestDetail): Part[] {
             key: "wait",
             ms: wait,
             text: `first byte ${showDuration(wait)}`,
-            look: "bg-accent-weak text-accent",
+            look: "bg-wait text-text",
           },
         ]
       : []),

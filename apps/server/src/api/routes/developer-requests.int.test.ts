@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { hashToken, newToken, uuidV7 } from "../../lib/ids.ts";
+import type { LedgerTransaction } from "../../modules/analytics/analytics.ts";
 import {
   adminToken,
   developerToken,
@@ -59,6 +60,7 @@ describe("what a developer sees of requests", () => {
       status: "pending",
       hold_usd: "0.00200000",
       attempts: [],
+      transactions: [],
       webhook_deliveries: [],
     });
     expect(open.body.receipt).toBeUndefined();
@@ -80,6 +82,12 @@ describe("what a developer sees of requests", () => {
       ],
       receipt: receipt.body,
     });
+    const [moved] = (closed.body as unknown as { transactions: LedgerTransaction[] }).transactions;
+    expect(moved).toMatchObject({ kind: "usage", source_id: call.id });
+    const debits = moved!.entries.filter(({ direction }) => direction === "debit");
+    const sum = debits.reduce((units, { amount_usd: text }) => units + usd(text), 0n);
+    expect(debits.every(({ scope }) => scope === "end_user")).toBe(true);
+    expect(sum).toBe(usd((closed.body as unknown as { charge_usd: string }).charge_usd));
     const failing = await bed.request(ann, usd("0.001"));
     await failing.close({
       outcome: "failed",

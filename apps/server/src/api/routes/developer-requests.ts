@@ -1,7 +1,9 @@
 import { listRequests, readRequest } from "@modelfaucet/contract/routes/developer.ts";
+import type { Tx } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { uuidOfPrefixed } from "../../lib/ids.ts";
 import { parseUsd } from "../../lib/money.ts";
+import { listLedgerTransactions } from "../../modules/analytics/analytics.ts";
 import type { DeveloperCaller } from "../../modules/identity/identity.ts";
 import {
   listUsage,
@@ -42,11 +44,19 @@ export function developerRequestRoutes(): readonly Mounted[] {
     mount(readRequest, async (call) => {
       const id = uuidOfPrefixed(call.params.request_id, "req_");
       const scope = scopeOf(call.actor.caller, undefined);
-      const detail = id === null ? null : await call.read((tx) => readRequestDetail(tx, scope, id));
-      if (!detail) throw new ApiError("not_found", "There is no such request.");
-      return detail;
+      const found = id === null ? null : await call.read((tx) => readWithBooks(tx, scope, id));
+      if (!found) throw new ApiError("not_found", "There is no such request.");
+      return found;
     }),
   ];
+}
+
+/** A request with what it moved. Corrections are few: one page of the books holds them all. */
+async function readWithBooks(tx: Tx, scope: RequestScope, id: string) {
+  const detail = await readRequestDetail(tx, scope, id);
+  if (!detail) return null;
+  const { items } = await listLedgerTransactions(tx, { sourceId: id }, { before: null, limit: 20 });
+  return { ...detail, transactions: items.reverse() };
 }
 
 /** The developer's own requests, of the apps that the token is kept to; the bootstrap credential sees all. */

@@ -7,7 +7,8 @@ import { formatUsd, subtractUsd, type Usd, usdFromStore, zeroUsd } from "../../l
 
 export type UsageItem = AnswerOf<typeof listUserUsage>["items"][number];
 export type Receipt = AnswerOf<typeof readUserReceipt>;
-export type RequestDetail = AnswerOf<typeof readRequest>;
+/** Without what the books say of it, which the caller of this module adds. */
+export type RequestDetail = Omit<AnswerOf<typeof readRequest>, "transactions">;
 export type AppUsageItem = AnswerOf<typeof readAppUsage>["usage"][number];
 
 /** A closed request as the settlement log has it; money as the database writes it. */
