@@ -144,7 +144,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     shutdownGraceMs: values.SHUTDOWN_GRACE_MS,
     database: {
       url: values.DATABASE_URL ?? null,
-      migrationUrl: values.DATABASE_MIGRATION_URL ?? values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
+      migrationUrl:
+        values.DATABASE_MIGRATION_URL ?? values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
       readonlyUrl: values.DATABASE_READONLY_URL ?? values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
       directUrl: values.DATABASE_DIRECT_URL ?? values.DATABASE_URL ?? null,
       /** `null`: 20, in a process that is a worker only 8. */
