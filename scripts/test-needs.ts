@@ -23,6 +23,11 @@ export const needs: readonly Need[] = [
     isMet: isRootOnLinux,
     files: ["tests/acceptance/image.test.ts", "tests/acceptance/one-vm.test.ts"],
   },
+  {
+    sentence: "no PostgreSQL 15 was found, install the package `postgresql-15`",
+    isMet: existsSync("/usr/lib/postgresql/15/bin/pg_dump"),
+    files: ["tests/acceptance/backup.test.ts", "tests/crash/backup.test.ts"],
+  },
 ];
 
 /** Globs of the tests that cannot run here. */
