@@ -4,8 +4,7 @@ import { ApiError } from "../lib/errors.ts";
 import { formatUsd, type Usd, zeroUsd } from "../lib/money.ts";
 import type { LimitLevel, StoredLimit } from "../lib/stored-limit.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
-import type { Books } from "../modules/books/books.ts";
-import { isBudget } from "../modules/books/items.ts";
+import { type Books, isBudget } from "../modules/books/books.ts";
 import type { DeveloperCaller, SessionContext } from "../modules/identity/identity.ts";
 import {
   findLimitTarget,

@@ -135,7 +135,11 @@ describe("identity modes", () => {
     expect(session.verified).toBe(false);
     expect(session.scopes).not.toContain("account:write");
     await expect(
-      openSession({ ...bed.deps, production: true }, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" }),
+      openSession({ ...bed.deps, production: true }, null, {
+        ...input,
+        requestOrigin: undefined,
+        address: "192.0.2.1",
+      }),
     ).rejects.toMatchObject({ code: "forbidden", details: { reason: "demo_not_allowed" } });
   });
 });
@@ -215,9 +219,10 @@ describe("narrowing", () => {
     const input = { publicAppId: "app_modes", externalUserId: "u" };
     expect((await open(input)).mode).toMatchObject({ available: false, reason: "insufficient_balance" });
     const unpriced = { ...bed.deps, isPriced: () => false };
-    expect((await openSession(unpriced, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" })).mode.reason).toBe(
-      "no_priced_model",
-    );
+    expect(
+      (await openSession(unpriced, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" })).mode
+        .reason,
+    ).toBe("no_priced_model");
     expect((await open({ ...input, models: [] })).mode.reason).toBe("no_priced_model");
     await setBalance("app_modes", "1");
     expect((await open(input)).mode).toMatchObject({ available: true, feeUsd: 0n });

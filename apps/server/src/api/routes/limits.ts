@@ -7,8 +7,7 @@ import type { Database, Tx } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, parseUsd } from "../../lib/money.ts";
 import type { LimitLevel } from "../../lib/stored-limit.ts";
-import { type Books, readBudgetUse, readUserLimits } from "../../modules/books/books.ts";
-import { isBudget } from "../../modules/books/items.ts";
+import { type Books, isBudget, readBudgetUse, readUserLimits } from "../../modules/books/books.ts";
 import type { SessionContext } from "../../modules/identity/identity.ts";
 import {
   type Directory,

@@ -1,5 +1,6 @@
 import type { Tx } from "../../lib/db.ts";
 import { keyCanaryPlace, type SecretBox, SecretOpenError, type SecretPlace } from "../../lib/secret-box.ts";
+import { answerPlace } from "../../modules/answer/answer.ts";
 import { eachSealed, listSealedColumns } from "../../modules/backup/backup.ts";
 import { providerKeyPlace } from "../../modules/routing/routing.ts";
 import { identityKeyPlace, userHashKeyPlace } from "../apps.ts";
@@ -12,6 +13,7 @@ const places: Readonly<Record<string, (row: Row) => SecretPlace>> = {
   "public.apps.identity_key": (row) => identityKeyPlace(text(row.id), text(row.developer_id)),
   "public.apps.user_hash_key": (row) => userHashKeyPlace(text(row.id), text(row.developer_id)),
   "public.provider_credentials.sealed_secret": (row) => providerKeyPlace(text(row.id)),
+  "public.idempotency_answers.sealed_answer": (row) => answerPlace(text(row.app_id), text(row.request_id)),
 };
 
 export type SealedCheck = {

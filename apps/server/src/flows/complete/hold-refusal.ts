@@ -1,7 +1,8 @@
 import { ApiError } from "../../lib/errors.ts";
 import { receiptIdOf, requestIdOf } from "../../lib/ids.ts";
 import { formatUsd, type Usd } from "../../lib/money.ts";
-import { isBudget, type OpenResult, type RefusedBy } from "../../modules/books/items.ts";
+import { isBudget } from "../../modules/books/books.ts";
+import type { OpenResult, RefusedBy } from "../../modules/books/items.ts";
 
 /** The database did not answer in time. The hold may be committed: its request has to be closed. */
 export class HoldUnknown extends ApiError {

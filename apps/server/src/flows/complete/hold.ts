@@ -2,15 +2,8 @@ import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
-import { type Books, nobody } from "../../modules/books/books.ts";
-import {
-  type AccountSpec,
-  isBudget,
-  type KeyClaim,
-  type OpenItem,
-  type OpenResult,
-  type RequestFacts,
-} from "../../modules/books/items.ts";
+import { type Books, isBudget, nobody } from "../../modules/books/books.ts";
+import type { AccountSpec, KeyClaim, OpenItem, OpenResult, RequestFacts } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import { boundInputTokens, type InputBound, promptTexts } from "../../modules/metering/metering.ts";
 import { affordableOutputTokens, type ChargeRule, worstCaseUsd } from "../../modules/pricing/pricing.ts";

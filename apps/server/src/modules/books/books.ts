@@ -33,7 +33,7 @@ export {
   reconcileWallets,
   type TestMoneyRule,
 } from "./reading.ts";
-export { walletSpec } from "./rules.ts";
+export { isBudget, walletSpec } from "./rules.ts";
 export { readSessionSpending } from "./session-spending.ts";
 export { previewFigures, systemOwners } from "./settle.ts";
 export type { HeldRow, ProgressRow } from "./store.ts";

@@ -31,10 +31,6 @@ export type AccountSpec = {
   limitUsd: Usd | null;
 };
 
-/** A budget over several apps: each has an account of its own, filled with slices of the whole. */
-export const isBudget = (spec: Pick<AccountSpec, "kind">): boolean =>
-  spec.kind === "developer" || spec.kind === "platform";
-
 export const nobody = "00000000-0000-0000-0000-000000000000";
 
 /** A claim of an Idempotency-Key; it rides in the batch that opens the hold. */

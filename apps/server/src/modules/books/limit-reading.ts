@@ -1,6 +1,7 @@
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd } from "../../lib/money.ts";
-import { type AccountSpec, isBudget } from "./items.ts";
+import type { AccountSpec } from "./items.ts";
+import { isBudget } from "./rules.ts";
 import type { LimitRow } from "./wallet-rules.ts";
 
 /**

@@ -1,16 +1,15 @@
 import { addUsd, maxUsd, minUsd, subtractUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import {
-  type AccountKind,
-  type AccountSpec,
-  type AccountWindow,
-  type Fund,
-  isBudget,
-  type Leg,
-  type MoveItem,
-  type MoveResult,
-  type OpenItem,
-  type OpenResult,
-  type RefusedBy,
+import type {
+  AccountKind,
+  AccountSpec,
+  AccountWindow,
+  Fund,
+  Leg,
+  MoveItem,
+  MoveResult,
+  OpenItem,
+  OpenResult,
+  RefusedBy,
 } from "./items.ts";
 
 /** One locked account row. The decisions of a batch change it in memory; the batch writes it back once. */
@@ -77,6 +76,10 @@ export function walletSpec(ownerId: string): AccountSpec {
     limitUsd: null,
   };
 }
+
+/** A budget over several apps: each has an account of its own, filled with slices of the whole. */
+export const isBudget = (spec: Pick<AccountSpec, "kind">): boolean =>
+  spec.kind === "developer" || spec.kind === "platform";
 
 export const available = (account: Account): Usd => subtractUsd(account.balanceUsd, account.heldUsd);
 

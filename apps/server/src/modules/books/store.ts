@@ -1,8 +1,8 @@
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
 import { columnsOf } from "./columns.ts";
-import { type AccountSpec, type Fund, isBudget, type KeyClaim } from "./items.ts";
-import type { Account } from "./rules.ts";
+import type { AccountSpec, Fund, KeyClaim } from "./items.ts";
+import { type Account, isBudget } from "./rules.ts";
 
 /** An open hold as the books have it locked. */
 export type HeldRow = {
