@@ -5,7 +5,11 @@
 -- 0004_books 35d4a46e79c77561
 -- 0005_identity f30fa9cb40caf414
 -- 0006_reading 1ecd7916a07268b8
--- 0007_limits db1ba0a357dd1e5b
+-- 0007_limits 0bbc1a7b7b765c7f
+-- 0008_projectors f09e559e29e46fb2
+-- 0009_console 66afa7bbbbf139c3
+-- 0010_backups 6172b940a9460926
+-- 0012_isolation 1b671989ba110cbc
 
 create table accounts (
   app_id uuid not null,
@@ -125,6 +129,26 @@ create table audit_logs (
   constraint audit_logs_pkey PRIMARY KEY (id)
 ); -- row security forced
 
+create table backups (
+  id uuid not null,
+  taken_at timestamp with time zone not null,
+  schema_version integer not null,
+  environment text not null,
+  epoch integer not null,
+  sha256 text not null,
+  path text not null,
+  rows bigint not null,
+  bytes bigint not null,
+  tested_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint backups_bytes_check CHECK ((bytes >= 0)),
+  constraint backups_check CHECK ((tested_at >= taken_at)),
+  constraint backups_pkey PRIMARY KEY (id),
+  constraint backups_rows_check CHECK ((rows >= 0)),
+  constraint backups_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+  constraint backups_sha256_key UNIQUE (sha256)
+); -- row security forced
+
 create table budgets (
   level text not null,
   owner_id uuid not null,
@@ -157,14 +181,76 @@ create table changes (
   constraint changes_pkey PRIMARY KEY (version, kind, target_id)
 ); -- row security none
 
+create table console_sessions (
+  id uuid not null,
+  cookie_hash text not null,
+  kind text not null,
+  opened_by text not null,
+  developer_id uuid,
+  operator_id uuid,
+  token_id uuid,
+  credential_id text,
+  person_name text not null,
+  person_email text,
+  authenticated_at timestamp with time zone not null default mf_now(),
+  last_seen_at timestamp with time zone not null default mf_now(),
+  ended_at timestamp with time zone,
+  constraint console_sessions_check CHECK (
+CASE opened_by
+    WHEN 'link'::text THEN ((token_id IS NULL) AND (credential_id IS NULL) AND ((operator_id IS NOT NULL) OR (developer_id IS NOT NULL)))
+    WHEN 'token'::text THEN ((token_id IS NOT NULL) AND (developer_id IS NOT NULL) AND (operator_id IS NULL) AND (kind = 'developer'::text) AND (credential_id IS NULL))
+    ELSE ((credential_id IS NOT NULL) AND (token_id IS NULL) AND (developer_id IS NULL) AND (operator_id IS NULL))
+END),
+  constraint console_sessions_check1 CHECK (((opened_by = 'bootstrap'::text) OR
+CASE kind
+    WHEN 'developer'::text THEN (developer_id IS NOT NULL)
+    ELSE (operator_id IS NOT NULL)
+END)),
+  constraint console_sessions_cookie_hash_key UNIQUE (cookie_hash),
+  constraint console_sessions_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint console_sessions_kind_check CHECK ((kind = ANY (ARRAY['developer'::text, 'operator'::text]))),
+  constraint console_sessions_opened_by_check CHECK ((opened_by = ANY (ARRAY['link'::text, 'token'::text, 'bootstrap'::text]))),
+  constraint console_sessions_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operators(id),
+  constraint console_sessions_pkey PRIMARY KEY (id),
+  constraint console_sessions_token_id_developer_id_fkey FOREIGN KEY (token_id, developer_id) REFERENCES developer_api_tokens(id, developer_id)
+); -- row security forced
+
 create table deployment (
   one boolean not null default true,
   environment text not null,
   epoch integer not null default 1,
   key_canary text,
   constraint deployment_epoch_check CHECK ((epoch > 0)),
+  constraint deployment_key_canary_check CHECK ((key_canary ~~ 'mfenc:%'::text)),
   constraint deployment_one_check CHECK (one),
   constraint deployment_pkey PRIMARY KEY (one)
+); -- row security none
+
+create table detached_charges (
+  app_id uuid not null,
+  account_id uuid not null,
+  month date not null,
+  charge_usd numeric(28,8) not null,
+  constraint detached_charges_app_id_account_id_fkey FOREIGN KEY (app_id, account_id) REFERENCES accounts(app_id, id) ON DELETE CASCADE,
+  constraint detached_charges_month_fkey FOREIGN KEY (month) REFERENCES detached_months(month),
+  constraint detached_charges_pkey PRIMARY KEY (app_id, account_id, month)
+); -- row security forced
+
+create table detached_months (
+  month date not null,
+  first_id uuid not null,
+  end_id uuid not null,
+  rows bigint not null,
+  charge_usd numeric(28,8) not null,
+  file text not null,
+  sha256 text not null,
+  detached_at timestamp with time zone not null default mf_now(),
+  constraint detached_months_check CHECK ((end_id > first_id)),
+  constraint detached_months_first_id_key UNIQUE (first_id),
+  constraint detached_months_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+  constraint detached_months_pkey PRIMARY KEY (month),
+  constraint detached_months_rows_check CHECK ((rows >= 0)),
+  constraint detached_months_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
 ); -- row security none
 
 create table developer_api_tokens (
@@ -228,7 +314,7 @@ create table feature_versions (
   pricing jsonb not null,
   changed_by text not null,
   changed_at timestamp with time zone not null default mf_now(),
-  constraint feature_versions_app_id_feature_id_fkey FOREIGN KEY (app_id, feature_id) REFERENCES app_features(app_id, id),
+  constraint feature_versions_app_id_developer_id_feature_id_fkey FOREIGN KEY (app_id, developer_id, feature_id) REFERENCES app_features(app_id, developer_id, id),
   constraint feature_versions_pkey PRIMARY KEY (app_id, feature_id, version)
 ); -- row security forced
 
@@ -264,7 +350,7 @@ create table holds (
   idempotency_route text,
   idempotency_key text,
   created_at timestamp with time zone not null default mf_now(),
-  constraint holds_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint holds_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
   constraint holds_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
   constraint holds_check CHECK ((cardinality(leg_accounts) = cardinality(leg_amounts_usd))),
   constraint holds_hold_usd_check CHECK ((hold_usd >= (0)::numeric)),
@@ -315,6 +401,22 @@ create table instances (
   constraint instances_rate_store_check CHECK ((rate_store = ANY (ARRAY['memory'::text, 'shared'::text, 'away'::text])))
 ); -- row security none
 
+create table ledger_rollups (
+  generation integer not null,
+  grain smallint not null,
+  bucket timestamp with time zone not null,
+  scope text not null,
+  wallet_id uuid not null,
+  fund text not null,
+  kind text not null,
+  reason text not null,
+  debits_usd numeric(28,8) not null,
+  credits_usd numeric(28,8) not null,
+  constraint ledger_rollups_check CHECK (((grain = 0) = (wallet_id <> '00000000-0000-0000-0000-000000000000'::uuid))),
+  constraint ledger_rollups_grain_check CHECK ((grain = ANY (ARRAY[0, 60, 1440]))),
+  constraint ledger_rollups_pkey PRIMARY KEY (generation, grain, bucket, scope, wallet_id, fund, kind, reason)
+) with (fillfactor=70); -- row security forced
+
 create table limits (
   app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
   developer_id uuid,
@@ -359,6 +461,20 @@ create table model_prices (
   constraint model_prices_version_provider_model_fkey FOREIGN KEY (version, provider, model) REFERENCES priced_models(version, provider, model)
 ); -- row security none
 
+create table operators (
+  id uuid not null,
+  email text not null,
+  name text not null,
+  scopes text[] not null,
+  status text not null default 'active'::text,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint operators_email_check CHECK ((email <> ''::text)),
+  constraint operators_pkey PRIMARY KEY (id),
+  constraint operators_scopes_check CHECK ((scopes <@ ARRAY['operator:read'::text, 'operator:support'::text, 'operator:tenants'::text, 'operator:switches'::text, 'operator:finance'::text, 'operator:platform'::text, 'operator:incidents'::text, 'operator:security'::text])),
+  constraint operators_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text, 'closed'::text])))
+); -- row security forced
+
 create table price_publications (
   version integer not null,
   published_by text not null,
@@ -390,6 +506,20 @@ create table priced_models (
   constraint priced_models_max_output_tokens_check CHECK ((max_output_tokens > 0)),
   constraint priced_models_pkey PRIMARY KEY (version, provider, model),
   constraint priced_models_version_fkey FOREIGN KEY (version) REFERENCES price_versions(version)
+); -- row security none
+
+create table projectors (
+  name text not null,
+  generation integer not null,
+  state text not null,
+  epoch integer not null default 0,
+  xid8 xid8 not null default '0'::xid8,
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint projectors_epoch_check CHECK ((epoch >= 0)),
+  constraint projectors_generation_check CHECK ((generation > 0)),
+  constraint projectors_name_check CHECK ((name = ANY (ARRAY['usage_rollups'::text, 'ledger_rollups'::text]))),
+  constraint projectors_pkey PRIMARY KEY (name, generation),
+  constraint projectors_state_check CHECK ((state = ANY (ARRAY['live'::text, 'building'::text, 'retired'::text])))
 ); -- row security none
 
 create table provider_credentials (
@@ -446,6 +576,29 @@ create table settings (
   constraint settings_pkey PRIMARY KEY (name)
 ); -- row security none
 
+create table sign_in_links (
+  id uuid not null,
+  code_hash text not null,
+  kind text not null,
+  developer_id uuid,
+  operator_id uuid,
+  email text not null,
+  created_by text not null,
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint sign_in_links_check CHECK (
+CASE kind
+    WHEN 'developer'::text THEN ((developer_id IS NOT NULL) AND (operator_id IS NULL))
+    ELSE ((operator_id IS NOT NULL) AND (developer_id IS NULL))
+END),
+  constraint sign_in_links_code_hash_key UNIQUE (code_hash),
+  constraint sign_in_links_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint sign_in_links_kind_check CHECK ((kind = ANY (ARRAY['developer'::text, 'operator'::text]))),
+  constraint sign_in_links_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operators(id),
+  constraint sign_in_links_pkey PRIMARY KEY (id)
+); -- row security forced
+
 create table transfers (
   app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
   kind text not null,
@@ -473,6 +626,22 @@ create table transfers (
   constraint transfers_line_check CHECK ((line >= 0)),
   constraint transfers_pkey PRIMARY KEY (app_id, kind, source_id, line),
   constraint transfers_reason_check CHECK ((reason <> ''::text))
+); -- row security forced
+
+create table usage_active_users (
+  app_id uuid not null,
+  generation integer not null,
+  grain smallint not null,
+  bucket timestamp with time zone not null,
+  feature_key text not null,
+  route_mode text not null,
+  provider text not null,
+  model text not null,
+  end_user_id uuid not null,
+  developer_id uuid not null,
+  constraint usage_active_users_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint usage_active_users_grain_check CHECK ((grain = ANY (ARRAY[15, 1440]))),
+  constraint usage_active_users_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id)
 ); -- row security forced
 
 create table usage_events (
@@ -527,7 +696,7 @@ create table usage_events (
   xid8 xid8 not null default pg_current_xact_id(),
   leg_accounts uuid[] not null default '{}'::uuid[],
   constraint usage_events_absorbed_cost_usd_check CHECK ((absorbed_cost_usd >= (0)::numeric)),
-  constraint usage_events_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint usage_events_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
   constraint usage_events_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
   constraint usage_events_cache_write_tokens_check CHECK (((cache_write_tokens >= 0) AND (cache_write_tokens <= 100000000))),
   constraint usage_events_cached_input_tokens_check CHECK (((cached_input_tokens >= 0) AND (cached_input_tokens <= 100000000))),
@@ -548,6 +717,50 @@ create table usage_events (
   constraint usage_events_upstream_cost_usd_check CHECK ((upstream_cost_usd >= (0)::numeric)),
   constraint usage_events_usage_source_check CHECK ((usage_source = ANY (ARRAY['provider'::text, 'estimated'::text, 'reconciled'::text])))
 ); -- row security forced
+
+create table usage_latencies (
+  app_id uuid not null,
+  generation integer not null,
+  grain smallint not null,
+  bucket timestamp with time zone not null,
+  feature_key text not null,
+  route_mode text not null,
+  provider text not null,
+  model text not null,
+  slot smallint not null,
+  developer_id uuid not null,
+  requests bigint not null,
+  constraint usage_latencies_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint usage_latencies_grain_check CHECK ((grain = ANY (ARRAY[15, 1440]))),
+  constraint usage_latencies_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, slot)
+) with (fillfactor=70); -- row security forced
+
+create table usage_rollups (
+  app_id uuid not null,
+  generation integer not null,
+  grain smallint not null,
+  bucket timestamp with time zone not null,
+  feature_key text not null,
+  route_mode text not null,
+  provider text not null,
+  model text not null,
+  outcome text not null,
+  developer_id uuid not null,
+  requests bigint not null,
+  fallbacks bigint not null,
+  input_tokens bigint not null,
+  output_tokens bigint not null,
+  charge_usd numeric(28,8) not null,
+  fee_usd numeric(28,8) not null,
+  upstream_cost_usd numeric(28,8) not null,
+  absorbed_cost_usd numeric(28,8) not null,
+  developer_share_usd numeric(28,8) not null,
+  platform_share_usd numeric(28,8) not null,
+  constraint usage_rollups_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint usage_rollups_grain_check CHECK ((grain = ANY (ARRAY[15, 60, 1440]))),
+  constraint usage_rollups_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'aborted'::text, 'flagged'::text]))),
+  constraint usage_rollups_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome)
+) with (fillfactor=70); -- row security forced
 
 create table user_token_uses (
   app_id uuid not null,
@@ -580,8 +793,7 @@ create table virtual_sessions (
   revoked_at timestamp with time zone,
   created_at timestamp with time zone not null default mf_now(),
   features text[],
-  constraint virtual_sessions_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
-  constraint virtual_sessions_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint virtual_sessions_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
   constraint virtual_sessions_app_id_token_hash_key UNIQUE (app_id, token_hash),
   constraint virtual_sessions_max_spend_usd_check CHECK ((max_spend_usd > (0)::numeric)),
   constraint virtual_sessions_pkey PRIMARY KEY (app_id, id)
@@ -600,8 +812,8 @@ create table wallet_adjustments (
   reverses_id uuid,
   created_at timestamp with time zone not null default mf_now(),
   constraint wallet_adjustments_amount_usd_check CHECK ((amount_usd > (0)::numeric)),
+  constraint wallet_adjustments_app_id_developer_id_wallet_id_fkey FOREIGN KEY (app_id, developer_id, wallet_id) REFERENCES wallets(app_id, developer_id, id),
   constraint wallet_adjustments_app_id_reverses_id_key UNIQUE (app_id, reverses_id),
-  constraint wallet_adjustments_app_id_wallet_id_fkey FOREIGN KEY (app_id, wallet_id) REFERENCES wallets(app_id, id),
   constraint wallet_adjustments_direction_check CHECK ((direction = ANY (ARRAY['credit'::text, 'debit'::text]))),
   constraint wallet_adjustments_kind_check CHECK ((kind = ANY (ARRAY['adjustment'::text, 'test_credit'::text]))),
   constraint wallet_adjustments_pkey PRIMARY KEY (app_id, id),
@@ -617,11 +829,12 @@ create table wallets (
   end_user_id uuid,
   status text not null default 'active'::text,
   created_at timestamp with time zone not null default mf_now(),
-  constraint wallets_app_id_end_user_id_fkey FOREIGN KEY (app_id, end_user_id) REFERENCES end_users(app_id, id),
+  constraint wallets_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
   constraint wallets_app_id_owner_scope_owner_id_key UNIQUE (app_id, owner_scope, owner_id),
   constraint wallets_check CHECK ((owner_id = id)),
   constraint wallets_check1 CHECK (((owner_scope = 'end_user'::text) = (end_user_id IS NOT NULL))),
   constraint wallets_check2 CHECK (((owner_scope <> 'end_user'::text) OR (end_user_id = owner_id))),
+  constraint wallets_check3 CHECK (((owner_scope <> 'end_user'::text) OR (developer_id IS NOT NULL))),
   constraint wallets_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
   constraint wallets_owner_scope_check CHECK ((owner_scope = ANY (ARRAY['end_user'::text, 'developer'::text, 'platform'::text, 'provider_cost'::text, 'absorbed_cost'::text, 'promo'::text, 'bad_debt'::text, 'clearing'::text, 'external'::text]))),
   constraint wallets_pkey PRIMARY KEY (app_id, id),
@@ -630,9 +843,17 @@ create table wallets (
 
 CREATE UNIQUE INDEX accounts_app_id_kind_owner_id_scope_id_set_by_fund_window_w_key ON public.accounts USING btree (app_id, kind, owner_id, scope_id, set_by, fund, "window", window_start);
 
+CREATE INDEX accounts_by_budget ON public.accounts USING btree (kind, owner_id, "window", window_start) WHERE (kind = ANY (ARRAY['developer'::text, 'platform'::text]));
+
+CREATE INDEX accounts_by_window ON public.accounts USING btree (window_start) WHERE (kind <> 'wallet'::text);
+
 CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (app_id, id);
 
+CREATE INDEX accounts_stopped ON public.accounts USING btree (app_id, id) WHERE (stopped_at IS NOT NULL);
+
 CREATE UNIQUE INDEX app_features_key ON public.app_features USING btree (app_id, feature_key) WHERE (status <> 'archived'::text);
+
+CREATE UNIQUE INDEX app_features_owner ON public.app_features USING btree (app_id, developer_id, id);
 
 CREATE UNIQUE INDEX app_features_pkey ON public.app_features USING btree (app_id, id);
 
@@ -650,15 +871,35 @@ CREATE INDEX audit_logs_by_resource ON public.audit_logs USING btree (resource_t
 
 CREATE UNIQUE INDEX audit_logs_pkey ON public.audit_logs USING btree (id);
 
+CREATE INDEX backups_by_age ON public.backups USING btree (taken_at DESC, id DESC);
+
+CREATE UNIQUE INDEX backups_pkey ON public.backups USING btree (id);
+
+CREATE UNIQUE INDEX backups_sha256_key ON public.backups USING btree (sha256);
+
 CREATE UNIQUE INDEX budgets_pkey ON public.budgets USING btree (level, owner_id, "window", window_start);
 
 CREATE UNIQUE INDEX change_head_pkey ON public.change_head USING btree (one);
 
 CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (version, kind, target_id);
 
+CREATE INDEX console_sessions_by_age ON public.console_sessions USING btree (authenticated_at);
+
+CREATE UNIQUE INDEX console_sessions_cookie_hash_key ON public.console_sessions USING btree (cookie_hash);
+
+CREATE UNIQUE INDEX console_sessions_pkey ON public.console_sessions USING btree (id);
+
 CREATE UNIQUE INDEX deployment_pkey ON public.deployment USING btree (one);
 
+CREATE UNIQUE INDEX detached_charges_pkey ON public.detached_charges USING btree (app_id, account_id, month);
+
+CREATE UNIQUE INDEX detached_months_first_id_key ON public.detached_months USING btree (first_id);
+
+CREATE UNIQUE INDEX detached_months_pkey ON public.detached_months USING btree (month);
+
 CREATE INDEX developer_api_tokens_by_developer ON public.developer_api_tokens USING btree (developer_id, id);
+
+CREATE UNIQUE INDEX developer_api_tokens_owner ON public.developer_api_tokens USING btree (id, developer_id);
 
 CREATE UNIQUE INDEX developer_api_tokens_pkey ON public.developer_api_tokens USING btree (id);
 
@@ -669,6 +910,10 @@ CREATE UNIQUE INDEX developers_email ON public.developers USING btree (lower(ema
 CREATE UNIQUE INDEX developers_pkey ON public.developers USING btree (id);
 
 CREATE UNIQUE INDEX end_users_app_id_external_user_hash_key ON public.end_users USING btree (app_id, external_user_hash);
+
+CREATE INDEX end_users_by_age ON public.end_users USING btree (app_id, created_at);
+
+CREATE UNIQUE INDEX end_users_owner ON public.end_users USING btree (app_id, developer_id, id);
 
 CREATE UNIQUE INDEX end_users_pkey ON public.end_users USING btree (app_id, id);
 
@@ -684,9 +929,15 @@ CREATE INDEX idempotency_answers_by_age ON public.idempotency_answers USING btre
 
 CREATE UNIQUE INDEX idempotency_answers_pkey ON public.idempotency_answers USING btree (app_id, caller, route, key);
 
+CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
+
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (app_id, caller, route, key);
 
 CREATE UNIQUE INDEX instances_pkey ON public.instances USING btree (id);
+
+CREATE INDEX ledger_rollups_by_wallet ON public.ledger_rollups USING btree (wallet_id, scope) WHERE (grain = 0);
+
+CREATE UNIQUE INDEX ledger_rollups_pkey ON public.ledger_rollups USING btree (generation, grain, bucket, scope, wallet_id, fund, kind, reason);
 
 CREATE INDEX limits_by_target ON public.limits USING btree (level, target_id);
 
@@ -694,11 +945,21 @@ CREATE UNIQUE INDEX limits_pkey ON public.limits USING btree (app_id, level, tar
 
 CREATE UNIQUE INDEX model_prices_pkey ON public.model_prices USING btree (version, provider, model, unit, above_input_tokens);
 
+CREATE UNIQUE INDEX operators_email ON public.operators USING btree (lower(email));
+
+CREATE UNIQUE INDEX operators_pkey ON public.operators USING btree (id);
+
 CREATE UNIQUE INDEX price_publications_pkey ON public.price_publications USING btree (version);
 
 CREATE UNIQUE INDEX price_versions_pkey ON public.price_versions USING btree (version);
 
 CREATE UNIQUE INDEX priced_models_pkey ON public.priced_models USING btree (version, provider, model);
+
+CREATE UNIQUE INDEX projectors_building ON public.projectors USING btree (name) WHERE (state = 'building'::text);
+
+CREATE UNIQUE INDEX projectors_live ON public.projectors USING btree (name) WHERE (state = 'live'::text);
+
+CREATE UNIQUE INDEX projectors_pkey ON public.projectors USING btree (name, generation);
 
 CREATE INDEX provider_credentials_by_provider ON public.provider_credentials USING btree (provider, priority);
 
@@ -710,13 +971,25 @@ CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btr
 
 CREATE UNIQUE INDEX settings_pkey ON public.settings USING btree (name);
 
+CREATE INDEX sign_in_links_by_expiry ON public.sign_in_links USING btree (expires_at);
+
+CREATE UNIQUE INDEX sign_in_links_code_hash_key ON public.sign_in_links USING btree (code_hash);
+
+CREATE UNIQUE INDEX sign_in_links_pkey ON public.sign_in_links USING btree (id);
+
 CREATE INDEX transfers_by_insertion ON public.transfers USING btree (epoch, xid8);
+
+CREATE INDEX transfers_by_kind ON public.transfers USING btree (kind, epoch, xid8) WHERE (kind <> 'usage'::text);
+
+CREATE INDEX transfers_by_time ON public.transfers USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX transfers_by_wallet_from ON public.transfers USING btree (app_id, from_id, wallet_seq) WHERE (from_scope = 'end_user'::text);
 
 CREATE INDEX transfers_by_wallet_to ON public.transfers USING btree (app_id, to_id, wallet_seq) WHERE (to_scope = 'end_user'::text);
 
 CREATE UNIQUE INDEX transfers_pkey ON public.transfers USING btree (app_id, kind, source_id, line);
+
+CREATE UNIQUE INDEX usage_active_users_pkey ON public.usage_active_users USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id);
 
 CREATE INDEX usage_events_by_developer ON ONLY public.usage_events USING btree (developer_id, id);
 
@@ -726,9 +999,17 @@ CREATE INDEX usage_events_by_user ON ONLY public.usage_events USING btree (app_i
 
 CREATE UNIQUE INDEX usage_events_pkey ON ONLY public.usage_events USING btree (app_id, id);
 
+CREATE UNIQUE INDEX usage_latencies_pkey ON public.usage_latencies USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, slot);
+
+CREATE UNIQUE INDEX usage_rollups_pkey ON public.usage_rollups USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome);
+
+CREATE INDEX user_token_uses_by_expiry ON public.user_token_uses USING btree (expires_at);
+
 CREATE UNIQUE INDEX user_token_uses_pkey ON public.user_token_uses USING btree (app_id, jti_hash);
 
 CREATE UNIQUE INDEX virtual_sessions_app_id_token_hash_key ON public.virtual_sessions USING btree (app_id, token_hash);
+
+CREATE INDEX virtual_sessions_by_expiry ON public.virtual_sessions USING btree (token_expires_at);
 
 CREATE INDEX virtual_sessions_by_user ON public.virtual_sessions USING btree (app_id, end_user_id);
 
@@ -746,9 +1027,13 @@ CREATE UNIQUE INDEX wallets_app_id_owner_scope_owner_id_key ON public.wallets US
 
 CREATE INDEX wallets_by_id ON public.wallets USING btree (id);
 
+CREATE UNIQUE INDEX wallets_owner ON public.wallets USING btree (app_id, developer_id, id);
+
 CREATE UNIQUE INDEX wallets_pkey ON public.wallets USING btree (app_id, id);
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.detached_months FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.feature_versions FOR EACH ROW EXECUTE FUNCTION mf_refuse_change();
 
@@ -766,6 +1051,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EA
 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
 
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.detached_months FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.feature_versions FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.model_prices FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
@@ -779,6 +1066,8 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.priced_models FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.transfers FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION mf_refuse_change();
+
+CREATE TRIGGER environment_once BEFORE UPDATE OF environment ON public.deployment FOR EACH ROW WHEN ((old.environment <> new.environment)) EXECUTE FUNCTION mf_keep_environment();
 
 create view entries with (security_invoker=true) as SELECT transfers.app_id,
     transfers.kind,
@@ -824,6 +1113,13 @@ UNION ALL
     transfers.created_at
    FROM transfers;
 
+create view projections with (security_invoker=true) as SELECT name,
+    generation,
+    epoch,
+    xid8
+   FROM projectors
+  WHERE (state = 'live'::text);
+
 create view receipts with (security_invoker=true) as SELECT app_id,
     id AS request_id,
     ('rcpt_req_'::text || id) AS receipt_id,
@@ -833,6 +1129,42 @@ create view receipts with (security_invoker=true) as SELECT app_id,
     created_at
    FROM usage_events
   WHERE (outcome = ANY (ARRAY['succeeded'::text, 'aborted'::text]));
+
+create view shared_balances with (security_invoker=true) as SELECT scope,
+    wallet_id,
+    fund,
+    sum(amount_usd) AS balance_usd
+   FROM ( SELECT ledger_rollups.scope,
+            ledger_rollups.wallet_id,
+            ledger_rollups.fund,
+            (ledger_rollups.credits_usd - ledger_rollups.debits_usd) AS amount_usd
+           FROM ledger_rollups
+          WHERE ((ledger_rollups.grain = 0) AND (ledger_rollups.generation = ( SELECT projections.generation
+                   FROM projections
+                  WHERE (projections.name = 'ledger_rollups'::text))))
+        UNION ALL
+         SELECT transfers.from_scope,
+            transfers.from_id,
+            transfers.fund,
+            (- transfers.amount_usd)
+           FROM transfers
+          WHERE ((transfers.from_scope <> 'end_user'::text) AND (ROW(transfers.epoch, transfers.xid8) > ROW(( SELECT projections.epoch
+                   FROM projections
+                  WHERE (projections.name = 'ledger_rollups'::text)), ( SELECT projections.xid8
+                   FROM projections
+                  WHERE (projections.name = 'ledger_rollups'::text)))))
+        UNION ALL
+         SELECT transfers.to_scope,
+            transfers.to_id,
+            transfers.fund,
+            transfers.amount_usd
+           FROM transfers
+          WHERE ((transfers.to_scope <> 'end_user'::text) AND (ROW(transfers.epoch, transfers.xid8) > ROW(( SELECT projections.epoch
+                   FROM projections
+                  WHERE (projections.name = 'ledger_rollups'::text)), ( SELECT projections.xid8
+                   FROM projections
+                  WHERE (projections.name = 'ledger_rollups'::text)))))) moved
+  GROUP BY scope, wallet_id, fund;
 
 create policy adding on accounts for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
@@ -867,6 +1199,9 @@ create policy changing on apps for update
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
+create policy projecting on apps for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'projection'::text);
+
 create policy reading on apps for select
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,cache,operator,backup,isolation}'::text[])));
 
@@ -886,6 +1221,19 @@ create policy reading on audit_logs for select
 create policy removing on audit_logs for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,recovery,operator}'::text[])));
 
+create policy adding on backups for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on backups for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on backups for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
+
+create policy removing on backups for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
 create policy adding on budgets for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
@@ -898,6 +1246,32 @@ create policy reading on budgets for select
 
 create policy removing on budgets for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy adding on console_sessions for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on console_sessions for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on console_sessions for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator,backup,isolation}'::text[])));
+
+create policy removing on console_sessions for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on detached_charges for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on detached_charges for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on detached_charges for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
+
+create policy removing on detached_charges for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on developer_api_tokens for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -990,6 +1364,19 @@ create policy reading on idempotency_keys for select
 create policy removing on idempotency_keys for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
 
+create policy adding on ledger_rollups for insert
+  with check (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy changing on ledger_rollups for update
+  using (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])))
+  with check (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy reading on ledger_rollups for select
+  using (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator,backup,isolation}'::text[])));
+
+create policy removing on ledger_rollups for delete
+  using (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
 create policy adding on limits for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
@@ -1002,6 +1389,19 @@ create policy reading on limits for select
 
 create policy removing on limits for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on operators for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on operators for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on operators for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator,backup,isolation}'::text[])));
+
+create policy removing on operators for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on provider_credentials for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
@@ -1016,6 +1416,19 @@ create policy reading on provider_credentials for select
 create policy removing on provider_credentials for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
+create policy adding on sign_in_links for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on sign_in_links for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on sign_in_links for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator,backup,isolation}'::text[])));
+
+create policy removing on sign_in_links for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
 create policy adding on transfers for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
@@ -1029,6 +1442,19 @@ create policy reading on transfers for select
 create policy removing on transfers for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
+create policy adding on usage_active_users for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy changing on usage_active_users for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy reading on usage_active_users for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator,backup,isolation}'::text[])));
+
+create policy removing on usage_active_users for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
 create policy adding on usage_events for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
 
@@ -1041,6 +1467,50 @@ create policy reading on usage_events for select
 
 create policy removing on usage_events for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy dumping on usage_events_2026_11 for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'backup'::text);
+
+create policy dumping on usage_events_2026_12 for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'backup'::text);
+
+create policy dumping on usage_events_2027_01 for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'backup'::text);
+
+create policy dumping on usage_events_2027_02 for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'backup'::text);
+
+create policy dumping on usage_events_default for select
+  using (( SELECT mf_purpose() AS mf_purpose) = 'backup'::text);
+
+create policy watching on usage_events_default for select
+  using (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,isolation}'::text[]));
+
+create policy adding on usage_latencies for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy changing on usage_latencies for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy reading on usage_latencies for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator,backup,isolation}'::text[])));
+
+create policy removing on usage_latencies for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy adding on usage_rollups for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy changing on usage_rollups for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy reading on usage_rollups for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator,backup,isolation}'::text[])));
+
+create policy removing on usage_rollups for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
 
 create policy adding on user_token_uses for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -1102,13 +1572,21 @@ grant select on apps to mf_read;
 
 grant select on audit_logs to mf_read;
 
+grant select on backups to mf_read;
+
 grant select on budgets to mf_read;
 
 grant select on change_head to mf_read;
 
 grant select on changes to mf_read;
 
+grant select on console_sessions to mf_read;
+
 grant select on deployment to mf_read;
+
+grant select on detached_charges to mf_read;
+
+grant select on detached_months to mf_read;
 
 grant select on developer_api_tokens to mf_read;
 
@@ -1128,15 +1606,23 @@ grant select on idempotency_keys to mf_read;
 
 grant select on instances to mf_read;
 
+grant select on ledger_rollups to mf_read;
+
 grant select on limits to mf_read;
 
 grant select on model_prices to mf_read;
+
+grant select on operators to mf_read;
 
 grant select on price_publications to mf_read;
 
 grant select on price_versions to mf_read;
 
 grant select on priced_models to mf_read;
+
+grant select on projections to mf_read;
+
+grant select on projectors to mf_read;
 
 grant select on provider_credentials to mf_read;
 
@@ -1148,9 +1634,19 @@ grant select on schema_migrations to mf_read;
 
 grant select on settings to mf_read;
 
+grant select on shared_balances to mf_read;
+
+grant select on sign_in_links to mf_read;
+
 grant select on transfers to mf_read;
 
+grant select on usage_active_users to mf_read;
+
 grant select on usage_events to mf_read;
+
+grant select on usage_latencies to mf_read;
+
+grant select on usage_rollups to mf_read;
 
 grant select on user_token_uses to mf_read;
 
@@ -1168,13 +1664,21 @@ grant delete, insert, select, update on apps to mf_runtime;
 
 grant insert, select on audit_logs to mf_runtime;
 
+grant select on backups to mf_runtime;
+
 grant delete, insert, select, update on budgets to mf_runtime;
 
 grant delete, insert, select, update on change_head to mf_runtime;
 
 grant delete, insert, select, update on changes to mf_runtime;
 
+grant delete, insert, select, update on console_sessions to mf_runtime;
+
 grant delete, insert, select, update on deployment to mf_runtime;
+
+grant select on detached_charges to mf_runtime;
+
+grant select on detached_months to mf_runtime;
 
 grant delete, insert, select, update on developer_api_tokens to mf_runtime;
 
@@ -1194,15 +1698,23 @@ grant delete, insert, select, update on idempotency_keys to mf_runtime;
 
 grant delete, insert, select, update on instances to mf_runtime;
 
+grant delete, insert, select, update on ledger_rollups to mf_runtime;
+
 grant delete, insert, select, update on limits to mf_runtime;
 
 grant insert, select on model_prices to mf_runtime;
+
+grant delete, insert, select, update on operators to mf_runtime;
 
 grant insert, select on price_publications to mf_runtime;
 
 grant insert, select on price_versions to mf_runtime;
 
 grant insert, select on priced_models to mf_runtime;
+
+grant select on projections to mf_runtime;
+
+grant delete, insert, select, update on projectors to mf_runtime;
 
 grant delete, insert, select, update on provider_credentials to mf_runtime;
 
@@ -1214,9 +1726,19 @@ grant select on schema_migrations to mf_runtime;
 
 grant delete, insert, select, update on settings to mf_runtime;
 
+grant select on shared_balances to mf_runtime;
+
+grant delete, insert, select, update on sign_in_links to mf_runtime;
+
 grant insert, select on transfers to mf_runtime;
 
+grant delete, insert, select, update on usage_active_users to mf_runtime;
+
 grant insert, select on usage_events to mf_runtime;
+
+grant delete, insert, select, update on usage_latencies to mf_runtime;
+
+grant delete, insert, select, update on usage_rollups to mf_runtime;
 
 grant delete, insert, select, update on user_token_uses to mf_runtime;
 
@@ -1230,7 +1752,7 @@ CREATE OR REPLACE FUNCTION public.mf_app()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE
-AS $function$ select mf_setting('mf.app_id')::uuid $function$;
+AS $function$ select public.mf_setting('mf.app_id')::uuid $function$;
 
 CREATE OR REPLACE PROCEDURE public.mf_declare(IN granted text, VARIADIC names text[])
  LANGUAGE plpgsql
@@ -1244,13 +1766,13 @@ CREATE OR REPLACE FUNCTION public.mf_developer()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE
-AS $function$ select mf_setting('mf.developer_id')::uuid $function$;
+AS $function$ select public.mf_setting('mf.developer_id')::uuid $function$;
 
 CREATE OR REPLACE FUNCTION public.mf_end_user()
  RETURNS uuid
  LANGUAGE sql
  STABLE PARALLEL SAFE
-AS $function$ select mf_setting('mf.end_user_id')::uuid $function$;
+AS $function$ select public.mf_setting('mf.end_user_id')::uuid $function$;
 
 CREATE OR REPLACE FUNCTION public.mf_ensure_usage_partitions()
  RETURNS void
@@ -1270,6 +1792,7 @@ begin
       execute format('create table %I partition of usage_events for values from (%L) to (%L)', child, mf_uuid_at(month), mf_uuid_at(following));
       execute format('alter table %I enable row level security', child);
       execute format('alter table %I force row level security', child);
+      call mf_open_to_backup(child::regclass);
     end if;
     month := following;
   end loop;
@@ -1296,6 +1819,14 @@ begin
   end if;
 end $procedure$;
 
+CREATE OR REPLACE FUNCTION public.mf_keep_environment()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the environment of a database is set once' using errcode = 'restrict_violation';
+end $function$;
+
 CREATE OR REPLACE PROCEDURE public.mf_make_append_only(IN target regclass)
  LANGUAGE plpgsql
 AS $procedure$
@@ -1309,6 +1840,13 @@ CREATE OR REPLACE FUNCTION public.mf_now()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$ select now() $function$;
+
+CREATE OR REPLACE PROCEDURE public.mf_open_to_backup(IN partition regclass)
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+  execute format('create policy dumping on %s for select using ((select mf_purpose()) = ''backup'')', partition);
+end $procedure$;
 
 CREATE OR REPLACE PROCEDURE public.mf_protect(IN target regclass, IN tenant_rule text, IN readers text[], IN writers text[])
  LANGUAGE plpgsql
@@ -1331,9 +1869,9 @@ CREATE OR REPLACE FUNCTION public.mf_purpose()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-  select case when mf_setting('mf.purpose') in
+  select case when public.mf_setting('mf.purpose') in
     ('auth', 'cache', 'settlement', 'recovery', 'projection', 'operator', 'backup', 'isolation')
-    then mf_setting('mf.purpose') end
+    then public.mf_setting('mf.purpose') end
 $function$;
 
 CREATE OR REPLACE FUNCTION public.mf_refuse_change()
