@@ -169,6 +169,9 @@ const hosted: Record<string, Command> = {
   },
 };
 
+/** Stands above the call of `main`, which runs before anything below it is there. */
+const longStatementMs = 30 * 60_000;
+
 const [name, ...args] = process.argv.slice(2);
 process.exitCode = await main(name, args);
 // A pool that still closes, or a server that was started before another failed, must not keep a finished command alive.
@@ -226,8 +229,6 @@ function needsDatabase(): number {
   console.error("DATABASE_URL is missing: set it, or start the platform with `npm start`");
   return 1;
 }
-
-const longStatementMs = 30 * 60_000;
 
 async function withDatabase(
   work: (database: Database, config: Config) => Promise<number>,
