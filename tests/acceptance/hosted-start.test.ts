@@ -6,8 +6,9 @@ import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/data
 import { freePorts } from "@modelfaucet/testkit/product.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { baseline } from "./env-cases.json" with { type: "json" };
+import envCases from "./env-cases.json" with { type: "json" };
 
+const { baseline } = envCases;
 const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "mf-hosted-start-"));
 let database: TestDatabase;
@@ -39,6 +40,7 @@ it("A143: `npm start` in production serves all roles from the environment, and m
       ...baseline,
       // As the database of the test is stamped, and as its role signs in.
       HOSTED_ENVIRONMENT: "local",
+      HOSTED_SECRETS_MANAGER: "a name with a slip of the pen",
       DATABASE_URL: url.toString(),
       MODELFAUCET_DATA_DIR: dataDir,
       BIND_ADDRESS: "127.0.0.1",
@@ -74,6 +76,7 @@ it("A143: `npm start` in production serves all roles from the environment, and m
     child.kill("SIGTERM");
   }
   expect({ code: await gone, said }).toMatchObject({ code: 0 });
+  expect(said).toMatch(/HOSTED_SECRETS_MANAGER is not a variable.*HOSTED_SECRET_MANAGER/);
   for (const secret of [
     baseline.ADMIN_TOKEN,
     baseline.SECRET_ENCRYPTION_KEY,

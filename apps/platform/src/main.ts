@@ -47,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (settings.production) return serveOnly();
 
   const say = flags.json ? console.error : console.log;
+  for (const warning of settings.warnings) console.error(`warning: ${warning}`);
   const dataDir = dataFolder();
   if (flags.fresh) await deleteAfterAsking(dataDir, flags.yes, say);
   makeDataFolder(dataDir);

@@ -22,6 +22,8 @@ export type Settings = {
   readonly databaseUrl: string | null;
   /** Names of the real providers that are configured. */
   readonly providers: readonly string[];
+  /** Names that look like ours and are none. */
+  readonly warnings: readonly string[];
 };
 
 export type SettingsFlags = { readonly ui: boolean; readonly freePorts: boolean };
@@ -50,6 +52,7 @@ export async function readSettings(flags: SettingsFlags, env: NodeJS.ProcessEnv)
     ports: flags.freePorts ? await replaceByFree(wanted) : wanted,
     databaseUrl: config.database.url,
     providers,
+    warnings: config.warnings,
   };
 }
 

@@ -105,6 +105,14 @@ test("an unknown name of ours is a warning with the nearest known name", () => {
   expect(loadConfig({ need: "command" }, { MODELFAUCET_ROLE: "api", OTHER: "1" }).warnings).toEqual([
     "MODELFAUCET_ROLE is not a variable of ModelFaucet; the nearest name is MODELFAUCET_ROLES.",
   ]);
+  const { warnings } = loadConfig(
+    { need: "command" },
+    { HOSTED_INTERNAL_HOST: "a", MODELFAUCET_ADMIN_TOKEN: "x" },
+  );
+  expect(warnings).toEqual([
+    expect.stringContaining("HOSTED_INTERNAL_HOSTS"),
+    expect.stringMatching(/ ADMIN_TOKEN\.$/),
+  ]);
 });
 
 test("a shortened limit of an attempt takes the defaults of the others with it; what was set is held to the rule", () => {

@@ -45,6 +45,7 @@ export async function runServe(args: readonly string[], config: Config): Promise
     return 1;
   }
   const system = await createSystem(config, roles, schema.version);
+  for (const warning of config.warnings) system.log.warn(warning);
   const refused = await refuseWrongKey(system);
   if (refused) {
     console.error(refused);

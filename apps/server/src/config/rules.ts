@@ -234,8 +234,13 @@ function demandedFaults(values: Partial<Values>, env: Environment): Fault[] {
   return faults;
 }
 
+/** A known name that somebody put our prefix before; else the nearest of the same prefix. */
 function nearest(name: string, known: readonly string[]): string {
-  return known.reduce((best, candidate) =>
+  const prefix = ownPrefixes.find((candidate) => name.startsWith(candidate)) ?? "";
+  const bare = name.slice(prefix.length);
+  if (known.includes(bare)) return bare;
+  const related = known.filter((candidate) => candidate.startsWith(prefix));
+  return related.reduce((best, candidate) =>
     distance(name, candidate) < distance(name, best) ? candidate : best,
   );
 }
