@@ -1,7 +1,7 @@
 // Runs programs as a container would: as an unprivileged user without capabilities, everything read-only but an empty
 // /tmp, host names of its own. Where the machine allows no mount namespace, the user and the files' owner must do.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export type Sandbox = {
@@ -27,17 +27,24 @@ export type Confined = {
 const inNamespace = `set -e
 mount -t tmpfs -o mode=1777,size=256m tmpfs /tmp
 mount --bind "$0" /etc/hosts
+[ -z "$3" ] || mount --bind "$3" "$3"
 mount -o remount,ro,bind /
-exec setpriv --reuid="$1" --regid="$2" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- "\${@:3}"`;
+exec setpriv --reuid="$1" --regid="$2" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- "\${@:4}"`;
 
 /**
- * `hosts`: names that programs inside find on loopback. @throws Error where this is no Linux or not root: only root can
+ * `hosts`: names that programs inside find on loopback. `writable`: a folder of the user's own. @throws Error where this is no Linux or not root: only root can
  * become somebody else
  */
-export function createSandbox(options: { folder: string; user: string; hosts: readonly string[] }): Sandbox {
+export function createSandbox(options: {
+  folder: string;
+  user: string;
+  hosts: readonly string[];
+  writable?: string;
+}): Sandbox {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a container is imitated on Linux and by root alone");
   const [uid, gid] = options.user.split(":").map(Number) as [number, number];
+  if (options.writable) chownSync(options.writable, uid, gid);
   const hostsFile = join(options.folder, "hosts");
   const line = `127.0.0.1 ${options.hosts.join(" ")} # modelfaucet-rehearsal\n`;
   writeFileSync(hostsFile, `${readFileSync("/etc/hosts", "utf8")}\n${line}`, { mode: 0o644 });
@@ -45,7 +52,18 @@ export function createSandbox(options: { folder: string; user: string; hosts: re
   if (!isReadOnly) appendFileSync("/etc/hosts", line);
   const start: Sandbox["start"] = (argv, environment, workdir) => {
     const words = isReadOnly
-      ? ["unshare", "--mount", "bash", "-c", inNamespace, hostsFile, String(uid), String(gid), ...argv]
+      ? [
+          "unshare",
+          "--mount",
+          "bash",
+          "-c",
+          inNamespace,
+          hostsFile,
+          String(uid),
+          String(gid),
+          options.writable ?? "",
+          ...argv,
+        ]
       : [...argv];
     const child = spawn(words[0]!, words.slice(1), {
       cwd: workdir,

@@ -16,7 +16,17 @@ export const needs: readonly Need[] = [
   {
     sentence: "no nginx was found, install the package `nginx-light`",
     isMet: existsSync("/usr/sbin/nginx"),
-    files: ["tests/acceptance/ingress*.test.ts", "tests/acceptance/one-vm*.test.ts"],
+    files: ["tests/acceptance/ingress*.test.ts", "tests/acceptance/one-vm.test.ts"],
+  },
+  {
+    sentence: "no systemd-analyze was found, install the package `systemd`",
+    isMet: existsSync("/usr/bin/systemd-analyze"),
+    files: ["tests/acceptance/one-vm-units.test.ts"],
+  },
+  {
+    sentence: "no PostgreSQL 15 was found, install the package `postgresql-15`",
+    isMet: existsSync("/usr/lib/postgresql/15/bin/initdb"),
+    files: ["tests/acceptance/one-vm.test.ts"],
   },
   {
     sentence: "only root on Linux can imitate a container and a service",
