@@ -16,7 +16,8 @@ export type EventWriter = {
   fail(envelope: object): void;
 };
 
-const drainTimeoutMs = 60_000;
+/** A reader that has taken nothing for so many keepalives is gone. */
+const stalledKeepalives = 6;
 const keepalive = ": keepalive\n\n";
 
 export function createEventWriter(response: ServerResponse, keepaliveMs: number): EventWriter {
@@ -35,7 +36,7 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
   response.once("close", stop);
   const text = (event: string): true | Promise<boolean> => {
     if (response.destroyed || response.writableEnded) return Promise.resolve(false);
-    return write(`data: ${event}\n\n`) ? true : drained(response);
+    return write(`data: ${event}\n\n`) ? true : drained(response, stalledKeepalives * keepaliveMs);
   };
   return {
     get hasBegun() {
@@ -68,7 +69,7 @@ export function createEventWriter(response: ServerResponse, keepaliveMs: number)
   };
 }
 
-async function drained(response: ServerResponse): Promise<boolean> {
+async function drained(response: ServerResponse, stalledMs: number): Promise<boolean> {
   await failpoint("reader_stalled");
   if (response.destroyed) return false;
   if (!response.writableNeedDrain) return true;
@@ -82,7 +83,7 @@ async function drained(response: ServerResponse): Promise<boolean> {
     };
     const onDrain = (): void => finish(true);
     const onClose = (): void => finish(false);
-    const timer = setTimeout(() => finish(false), drainTimeoutMs);
+    const timer = setTimeout(() => finish(false), stalledMs);
     response.once("drain", onDrain);
     response.once("close", onClose);
   });

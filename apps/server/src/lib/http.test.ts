@@ -1,4 +1,4 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { Writable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -27,6 +27,8 @@ let server: HttpServer;
 let base: string;
 let port: number;
 let ready = true;
+/** More than every buffer between two sockets takes. */
+const large = "x".repeat(40_000_000);
 
 beforeAll(async () => {
   server = createHttpServer({
@@ -46,7 +48,7 @@ beforeAll(async () => {
       allowedCidrs: ["127.0.0.0/8"],
       isOperatorToken: (token) => token === "op",
     },
-    timeouts: { headersMs: 300, requestMs: 600 },
+    timeouts: { headersMs: 300, requestMs: 600, stalledMs: 1_000 },
   });
   server.app.post("/v1/echo", async (request, reply) =>
     parseJson(await readBody(request.raw, reply.raw, { limitBytes: 1024, memory })),
@@ -54,6 +56,7 @@ beforeAll(async () => {
   server.app.get("/v1/things/:id", async () => {
     throw new Error("secret inner text postgres://u:p@h/d");
   });
+  server.app.get("/v1/large", async () => large);
   server.app.get("/v1/paid", async () => {
     throw new ApiError("insufficient_balance", "Top up.", { details: { reason: "balance" } });
   });
@@ -185,6 +188,25 @@ test("a client that is too slow is cut off", async () => {
   expect(body).toMatch(/^HTTP\/1.1 408 /);
   await expect.poll(() => memory.inUseBytes()).toBe(0);
 });
+
+test("a client that stops reading its answer is cut off, one that reads slowly is not", async () => {
+  const ask = "GET /v1/large HTTP/1.1\r\nHost: a\r\n\r\n";
+  const accepted = new Promise<Socket>((resolve) => server.app.server.once("connection", resolve));
+  const stalled = connect(port, "127.0.0.1", () => stalled.write(ask));
+  stalled.once("data", () => stalled.pause());
+  const served = await accepted;
+  await expect.poll(() => served.destroyed, { timeout: 4_000 }).toBe(true);
+  stalled.destroy();
+
+  const slow = connect(port, "127.0.0.1", () => slow.write(ask));
+  let bytes = 0;
+  for await (const piece of slow) {
+    bytes += piece.length;
+    if (bytes < 4_000_000) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (bytes > large.length) break;
+  }
+  expect(bytes).toBeGreaterThan(large.length);
+}, 15_000);
 
 test("allowed origins pass the preflight and can read errors, others get nothing", async () => {
   const ask = (origin: string) =>

@@ -41,7 +41,7 @@ export type HttpServerOptions = {
     allowedCidrs: readonly string[];
     isOperatorToken(token: string): boolean | Promise<boolean>;
   };
-  timeouts?: { headersMs?: number; requestMs?: number; keepAliveMs?: number; readyMs?: number };
+  timeouts?: Partial<Record<keyof typeof defaultTimeouts, number>>;
 };
 
 export type HttpServer = {
@@ -50,8 +50,15 @@ export type HttpServer = {
   drain(): void;
 };
 
-// A client has so long to send its headers and its whole request. Long enough for 32 MiB on a slow line.
-const defaultTimeouts = { headersMs: 15_000, requestMs: 120_000, keepAliveMs: 72_000, readyMs: 3_000 };
+const defaultTimeouts = {
+  // A client has so long to send its headers and its whole request. Long enough for 32 MiB on a slow line.
+  headersMs: 15_000,
+  requestMs: 120_000,
+  keepAliveMs: 72_000,
+  readyMs: 3_000,
+  // So long a client may take nothing of a whole answer that waits for it.
+  stalledMs: 60_000,
+};
 
 /**
  * The HTTP edge of every role: one request id, one error envelope, one access line, CORS, health and metrics. Bodies
@@ -60,7 +67,7 @@ const defaultTimeouts = { headersMs: 15_000, requestMs: 120_000, keepAliveMs: 72
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const state = { draining: false };
-  const begin = requestHook(options, state);
+  const begin = requestHook(options, state, timeouts.stalledMs);
   const app = fastify({
     logger: false,
     genReqId: () => requestIdOf(uuidV7()),
@@ -106,7 +113,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-function requestHook(options: HttpServerOptions, state: { draining: boolean }) {
+function requestHook(options: HttpServerOptions, state: { draining: boolean }, stalledMs: number) {
   const cors = createCorsJudge(options.cors);
   const count = createHttpMeter(options.metrics, options.service);
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
@@ -114,6 +121,8 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }) {
     // A closed socket no longer knows its peer.
     const address = request.ip;
     prepare(reply, request);
+    // The socket's own clock runs while nothing moves; behind a finished answer it is set anew for keep-alive.
+    reply.raw.once("prefinish", () => request.raw.socket.setTimeout(stalledMs));
     reply.raw.once("close", () => {
       const durationMs = performance.now() - startedAt;
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;

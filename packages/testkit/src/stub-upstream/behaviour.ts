@@ -70,10 +70,12 @@ export type StubBehaviour = {
   lingerMs?: number;
   /** `accept`: never answers; `headers`: sends its headers and never a body. */
   hang?: "accept" | "headers";
-  /** Pieces without end. */
+  /** Pieces without end: the first of `tokens`, else a word. */
   endless?: boolean;
   /** So many bytes of one event that never ends. */
   floodBytes?: number;
+  /** What is sent again and again by then; default `x`, so that it is one line. */
+  floodText?: string;
   /** Goes on sending for so long after the client has left. */
   ignoreCancelMs?: number;
 };

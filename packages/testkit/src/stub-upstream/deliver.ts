@@ -120,9 +120,10 @@ async function sendCut(delivery: Delivery, steps: StubStep[]): Promise<void> {
 
 async function sendEndless(delivery: Delivery): Promise<void> {
   const { behaviour } = delivery;
-  const chunk = streamedAnswer({ ...behaviour, tokens: ["word "] }, delivery.asked).find(
-    (step) => step.isPiece,
-  )!.chunk;
+  const chunk = streamedAnswer(
+    { ...behaviour, tokens: behaviour.tokens?.slice(0, 1) ?? ["word "] },
+    delivery.asked,
+  ).find((step) => step.isPiece)!.chunk;
   const text = eventText(chunk, behaviour);
   while (isHeard(delivery)) {
     await pause(delivery, behaviour.tokenMs ?? 1);
@@ -131,7 +132,8 @@ async function sendEndless(delivery: Delivery): Promise<void> {
 }
 
 async function flood(delivery: Delivery, bytes: number): Promise<void> {
-  const piece = Buffer.alloc(65_536, "x");
+  const text = delivery.behaviour.floodText ?? "x";
+  const piece = Buffer.from(text.repeat(Math.ceil(65_536 / text.length)));
   await write(delivery, "data: ");
   for (let sent = 0; sent < bytes && isHeard(delivery); sent += piece.length) await write(delivery, piece);
   delivery.response.end();
