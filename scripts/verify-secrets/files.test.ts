@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { newToken } from "@modelfaucet/server/lib/ids.ts";
 import { afterAll, expect, test } from "vitest";
 import { filesOfHistory, filesOfTree } from "./files.ts";
 
@@ -61,4 +62,29 @@ test("the history has every version, also of what is gone", () => {
   const versions = [...filesOfHistory(root)].filter(({ path }) => path === "tracked.txt");
   expect(versions.map(({ text }) => text).sort()).toEqual(["one", "one, changed\nline two"]);
   expect(versions[0]!.name).toMatch(/^tracked\.txt@[0-9a-f]{12}$/);
+});
+
+test("the command ends with 1 and names file, line and kind, never the value; with 0 where there is nothing", () => {
+  const script = join(import.meta.dirname, "../verify-secrets.ts");
+  const run = (env: NodeJS.ProcessEnv, ...flags: string[]) =>
+    spawnSync(process.execPath, [script, "--root", root, ...flags], { encoding: "utf8", env });
+  const token = newToken("mf_admin_");
+  write("notes/keys.txt", `first line\n${token}\nhunter-Xy7pQw2LkVd9Rt`);
+  git("add", "notes");
+  git("commit", "-q", "-m", "fourth");
+  const found = run({ PATH: process.env.PATH, MY_PASSWORD: "hunter-Xy7pQw2LkVd9Rt" });
+  expect(found.status).toBe(1);
+  expect(found.stdout).toContain(
+    "notes/keys.txt:2 token of ModelFaucet\nnotes/keys.txt:3 value of MY_PASSWORD\n",
+  );
+  for (const secret of [token, "Xy7pQw2"]) expect(found.stdout + found.stderr).not.toContain(secret);
+  git("rm", "-q", "notes/keys.txt");
+  git("commit", "-q", "-m", "fifth");
+  expect(run({ PATH: process.env.PATH }).status).toBe(0);
+  const old = run({ PATH: process.env.PATH }, "--history", "--json");
+  expect(old.status).toBe(1);
+  expect(JSON.parse(old.stdout)).toMatchObject({
+    ok: false,
+    findings: [{ file: expect.stringMatching(/^notes\/keys\.txt@/), line: 2, kind: "token of ModelFaucet" }],
+  });
 });

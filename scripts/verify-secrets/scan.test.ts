@@ -40,6 +40,7 @@ test("lets pass what only looks like one", () => {
     "sk_test_your_key_here",
     "whsec_replace_me_replace_me",
     "postgresql://user:password@host:5432/database",
+    "postgresql://user:p%40ss%2Fword@host:5432/database",
     `postgresql://user:\${DATABASE_PASSWORD}@host/database`,
   ];
   expect(kindsIn(harmless.join("\n"))).toEqual([]);

@@ -15,11 +15,16 @@ export type Finding = {
 /** Made of values that belong to nobody: the cases of the environment contract. By path, never by pattern. */
 const exempt: ReadonlySet<string> = new Set(["tests/acceptance/env-cases.json"]);
 
+/** Versions of files that git remembers with a key in them that was made up for a test. */
+const exemptVersions: ReadonlySet<string> = new Set([
+  "apps/server/src/commands/doctor/doctor.int.test.ts@4cd5e563b66d",
+]);
+
 /** A judge of files that knows the secrets of this environment. */
 export function createScanner(env: Record<string, string | undefined>): (file: ScannedFile) => Finding[] {
   const findValues = secretFinder(secretsOf(env));
   return ({ path, name, text }) => {
-    if (exempt.has(path)) return [];
+    if (exempt.has(path) || exemptVersions.has(name)) return [];
     const hits = [
       ...findValues(text).map((hit) => ({ offset: hit.offset, kind: `value of ${hit.name}` })),
       ...(isBinary(text) ? [] : [...shapesIn(text), ...passwordsIn(text), ...envLinesIn(path, text)]),
@@ -63,7 +68,8 @@ const passwordUrl = /\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"'`<>]*:([^\s:/@"'`<>${}]{12
 
 function passwordsIn(text: string): Hit[] {
   return [...text.matchAll(passwordUrl)]
-    .filter(([, password = ""]) => isLikely(password))
+    .map((match) => ({ index: match.index, password: decodedOrAsIs(match[1] ?? "") }))
+    .filter(({ password }) => password.length >= 12 && isLikely(password))
     .map(({ index }) => ({ offset: index, kind: "password in an address" }));
 }
 
@@ -81,6 +87,14 @@ function isGiven(value: string): boolean {
     .trim()
     .replace(/^["'](.*)["']$/, "$1");
   return plain !== "" && !/^\$\{?[A-Za-z_]/.test(plain);
+}
+
+function decodedOrAsIs(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function isBinary(text: string): boolean {

@@ -21,7 +21,7 @@ let database: TestDatabase;
 let sql: postgres.Sql;
 let healthy: Environment;
 let litellm: ReturnType<typeof createHttpServer>;
-const litellmKey = "sk-mN8bV7cX6zL5kJ4hG3fD2sA1qW";
+const litellmKey = "mN8bV7cX6zL5kJ4hG3fD2sA1qW";
 
 beforeAll(async () => {
   database = await createTestDatabase(inject("postgres"));
@@ -180,7 +180,7 @@ describe("doctor", () => {
     expect(await complaints({ LITELLM_BASE_URL: `http://127.0.0.1:${port}` })).toEqual([
       expect.stringMatching(/^fail litellm: LITELLM_BASE_URL: /),
     ]);
-    expect(await complaints({ LITELLM_MASTER_KEY: "sk-another-b1Kd84hQpLz0XcVn72Mw" })).toEqual([
+    expect(await complaints({ LITELLM_MASTER_KEY: "b1Kd84hQpLz0XcVn72MwRtYs" })).toEqual([
       "fail litellm: it refuses LITELLM_MASTER_KEY",
     ]);
     const routed = `'[{"provider":"litellm","model":"unheard-of"}]'`;
