@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { dockerfileFindings, litellmFindings } from "./compose-verify-images.ts";
 import { composeFindings, requiredNames } from "./compose-verify-rules.ts";
 
@@ -180,5 +181,31 @@ describe("the static rules of images", () => {
       const found = litellmFindings("x", broken(read(file), what, by));
       expect(found.map((finding) => finding.message)).toEqual([expect.stringMatching(message)]);
     }
+  });
+});
+
+describe("the workflow that builds and starts the images", () => {
+  const text = read(".github/workflows/images.yml");
+  const workflow = parse(text) as {
+    permissions: unknown;
+    jobs: Record<string, { "timeout-minutes"?: number; steps: { uses?: string; run?: string }[] }>;
+  };
+  it("takes actions by their commit, and may only read", () => {
+    const steps = Object.values(workflow.jobs).flatMap((job) => job.steps);
+    const used = steps.flatMap(({ uses }) => (uses ? [uses] : []));
+    expect(used.length).toBeGreaterThan(0);
+    for (const action of used) expect(action).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+    expect(workflow.permissions).toEqual({ contents: "read" });
+    for (const job of Object.values(workflow.jobs)) expect(job["timeout-minutes"]).toBeGreaterThan(0);
+  });
+  it("builds every image with bill of materials and provenance, and gives each name that is asked for", () => {
+    for (const name of ["server", "simulated-provider", "dashboard", "crm-demo", "litellm"])
+      expect(text).toContain(`build modelfaucet-${name} `);
+    expect(text).toContain("--sbom=true --provenance=mode=max");
+    for (const name of [...requiredNames(files.hosted), ...requiredNames(files.local)])
+      expect(text).toMatch(new RegExp(`\\b${name}\\b`));
+    // The version of LiteLLM is written in three places.
+    const version = /litellm\[proxy\]==([\d.]+)/.exec(read("infra/docker/litellm.Dockerfile"))![1];
+    for (const place of [text, files.hosted, files.local]) expect(place).toContain(version);
   });
 });
