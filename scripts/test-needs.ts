@@ -29,6 +29,11 @@ export const needs: readonly Need[] = [
     files: ["tests/acceptance/one-vm.test.ts"],
   },
   {
+    sentence: "no PgBouncer was found, install the package `pgbouncer`",
+    isMet: existsSync("/usr/sbin/pgbouncer"),
+    files: ["tests/acceptance/*pooler*.test.ts"],
+  },
+  {
     sentence: "only root on Linux can imitate a container and a service",
     isMet: isRootOnLinux,
     files: ["tests/acceptance/image.test.ts", "tests/acceptance/one-vm.test.ts"],

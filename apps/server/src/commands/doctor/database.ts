@@ -82,19 +82,25 @@ async function lendsConnections(url: string, config: Config): Promise<boolean> {
   const connect = () => postgres(url, optionsOf(config));
   const [one, other] = [connect(), connect()];
   try {
-    return await sharesSession(one, other);
+    return await lendsSessions(one, other);
   } finally {
     await Promise.all([one.end({ timeout: 1 }), other.end({ timeout: 1 })]);
   }
 }
 
-/** True where what the first connection sets for its session is what the second one finds in its own. */
-export async function sharesSession(one: postgres.Sql, other: postgres.Sql): Promise<boolean> {
+/**
+ * True where what the first connection sets for its session is gone afterwards, as behind a pooler that clears up, or is
+ * what the second one finds in its own, as behind one that does not.
+ */
+export async function lendsSessions(one: postgres.Sql, other: postgres.Sql): Promise<boolean> {
   const mark = `doctor-${process.pid}`;
   await one`select set_config('mf.doctor', ${mark}, false)`;
   try {
-    const [row] = await other<{ seen: string | null }[]>`select current_setting('mf.doctor', true) as seen`;
-    return row?.seen === mark;
+    const isMarked = async (sql: postgres.Sql) => {
+      const [row] = await sql<{ seen: string | null }[]>`select current_setting('mf.doctor', true) as seen`;
+      return row?.seen === mark;
+    };
+    return (await isMarked(other)) || !(await isMarked(one));
   } finally {
     await one`select set_config('mf.doctor', '', false)`;
   }
@@ -137,8 +143,10 @@ async function withConnection(
 function optionsOf(config: Config): postgres.Options<Record<string, never>> {
   return {
     max: 1,
+    // A strict pooler takes neither prepared statements nor settings at the start of a session.
+    prepare: false,
     onnotice: () => {},
     connect_timeout: Math.ceil(config.database.connectTimeoutMs / 1000),
-    connection: { application_name: "modelfaucet doctor", statement_timeout: 5_000 },
+    connection: { application_name: "modelfaucet doctor" },
   };
 }

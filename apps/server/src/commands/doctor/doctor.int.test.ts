@@ -9,7 +9,7 @@ import { freePorts, testSecrets } from "@modelfaucet/testkit/product.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { createSecretBox, keyCanaryPlace } from "../../lib/secret-box.ts";
-import { sharesSession } from "./database.ts";
+import { lendsSessions } from "./database.ts";
 import { diagnose } from "./doctor.ts";
 import type { Finding } from "./finding.ts";
 
@@ -254,11 +254,11 @@ describe("doctor", () => {
     );
   });
 
-  it("tells a pooler that lends connections from one that keeps sessions", async () => {
+  it("tells a server that keeps sessions from a pooler that lends connections and does not clear up", async () => {
     const other = postgres(database.runtimeUrl, { max: 1, onnotice: () => {} });
-    expect(await sharesSession(sql, other)).toBe(false);
+    expect(await lendsSessions(sql, other)).toBe(false);
     // As behind such a pooler: two clients, and one connection of the server that serves them in turn.
-    expect(await sharesSession(sql, sql)).toBe(true);
+    expect(await lendsSessions(sql, sql)).toBe(true);
     await other.end();
   });
 });

@@ -79,6 +79,8 @@ export async function diagnose(
     url: url ?? "postgresql://127.0.0.1:1/none",
     poolMax: 2,
     applicationName: "modelfaucet doctor",
+    // Whether it is behind one is a question of this command's; one that is may refuse anything else.
+    behindPooler: true,
   });
   try {
     await examine({ config, database }, tell);

@@ -106,8 +106,13 @@ async function readerFindings({ config }: Patient, runtime: Facts): Promise<Find
 }
 
 async function signedIn<T>(config: Patient["config"], url: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const options = { ...config.database, url, poolMax: 1, applicationName: "modelfaucet doctor" };
-  const database = openDatabase(options);
+  const database = openDatabase({
+    ...config.database,
+    url,
+    poolMax: 1,
+    applicationName: "modelfaucet doctor",
+    behindPooler: true,
+  });
   try {
     return await database.read({}, work);
   } finally {
