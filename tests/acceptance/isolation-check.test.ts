@@ -3,7 +3,8 @@ import { checkNames, runIsolationChecks } from "@modelfaucet/server/modules/isol
 import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/database.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { breaks, type Ids, readIds } from "./isolation-breaks.ts";
+import { breaks } from "./isolation-breaks.ts";
+import { type Ids, readIds } from "./isolation-planting.ts";
 import { serverCommand, threeLogins } from "./server-command.ts";
 
 let made: TestDatabase;

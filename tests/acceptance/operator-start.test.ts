@@ -99,7 +99,7 @@ describe("A174: schemas", () => {
     ["foreign", "drop table schema_migrations", /holds \d+ tables that are not ours/],
     [
       "of another environment",
-      "update deployment set environment = 'pilot'",
+      "set session_replication_role = replica; update deployment set environment = 'pilot'",
       /belongs to the environment "pilot", not to "local"/,
     ],
   ])(
