@@ -150,6 +150,27 @@ it("tools that are missing or older than the server are named with the remedy", 
   await newer.drop();
 });
 
+it("a backup waits for who is changing a table", async () => {
+  const waiting = await look(database.ownerUrl, async (sql) => {
+    const backup = await sql.begin(async (tx) => {
+      await tx`lock table apps in access exclusive mode`;
+      const running = serverCommand(["backup", "--to", folder.path("waited")], source);
+      const blocked = () =>
+        look(
+          database.superuserUrl,
+          (other) => other<{ ms: number }[]>`
+        select coalesce(max(extract(epoch from clock_timestamp() - query_start)), 0)::float8 * 1000 as ms
+        from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+      // Longer than a server that says nothing is taken for one that is there.
+      await expect.poll(async () => (await blocked())[0]!.ms, { timeout: 20_000 }).toBeGreaterThan(2_500);
+      return { running };
+    });
+    return backup.running;
+  });
+  expect([waiting.code, waiting.stderr]).toEqual([0, expect.stringContaining("reading the dump back")]);
+});
+
 it("a dump that lacks rows is no backup, whatever hides them", async () => {
   await look(database.ownerUrl, (sql) => sql.unsafe("drop policy dumping on usage_events_default"));
   const hidden = await serverCommand(["backup", "--to", folder.path("hidden")], source);
@@ -192,7 +213,7 @@ it("a backup that dies half way leaves nothing that looks whole, and the next on
   const again = await serverCommand(["backup", "--to", target], source);
   expect(told(again)).toEqual([1, expect.stringContaining("exists and is not empty")]);
   const [row] = await look(database.superuserUrl, (sql) => sql`select count(*)::int as count from backups`);
-  expect(row!.count).toBe(3);
+  expect(row!.count).toBe(4);
 });
 
 it("a restore that dies half way is told apart from a whole one, and servers refuse it", async () => {

@@ -66,14 +66,16 @@ export async function runBackup(args: readonly string[], config: Config): Promis
   }
 }
 
+const dayMs = 24 * 3_600_000;
+
 /** Of the owner's login, and patient: a dump takes as long as it takes. */
 export function openWithoutLimits(config: Config, url: string): Database {
   return openDatabase({
     url,
     poolMax: 4,
     connectTimeoutMs: config.database.connectTimeoutMs,
-    statementTimeoutMs: 0,
-    idleTransactionTimeoutMs: 0,
+    statementTimeoutMs: dayMs,
+    idleTransactionTimeoutMs: dayMs,
     applicationName: "modelfaucet backup",
   });
 }

@@ -40,7 +40,10 @@ export async function openEverySealedValue(tx: Tx, secretBox: SecretBox): Promis
 
 /** What no key of the ring can open, by the ids of the keys that sealed it; `null` when there is nothing. */
 export function missingKeys(secretBox: SecretBox, sealed: Readonly<Record<string, number>>): string | null {
-  const missing = Object.entries(sealed).filter(([keyId]) => !secretBox.keyIds.includes(keyId));
+  // What has no key's id in it is no sealed value at all, which is found when it is opened.
+  const missing = Object.entries(sealed).filter(
+    ([keyId]) => /^[0-9a-f]{8}$/.test(keyId) && !secretBox.keyIds.includes(keyId),
+  );
   if (missing.length === 0) return null;
   const named = missing.map(([keyId, values]) => `${keyId} (${values} values)`).join(", ");
   return `SECRET_ENCRYPTION_KEY is not the key ring of this backup: it lacks ${named} and holds ${secretBox.keyIds.join(", ")}`;

@@ -84,9 +84,16 @@ async function dumpOneSnapshot(deps: BackupDeps, tools: DumpTools, folder: strin
     }
     deps.tell("dumping one snapshot of the database");
     const snapshot = await exportSnapshot(tx);
-    const dumping = dumpSnapshot({ ...deps, tools, snapshot, folder });
-    const [counted] = await Promise.all([readSnapshot(tx), dumping]);
-    return counted;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([deps.signal, stop.signal]);
+    const dumping = dumpSnapshot({ ...deps, signal, tools, snapshot, folder });
+    // A count that fails ends the dump, and nothing is removed while something is still writing.
+    const counting = readSnapshot(tx);
+    counting.catch(() => stop.abort());
+    const [dumped, counted] = await Promise.allSettled([dumping, counting]);
+    if (counted.status === "rejected") throw counted.reason;
+    if (dumped.status === "rejected") throw dumped.reason;
+    return counted.value;
   });
 }
 
