@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Variable, variables } from "@modelfaucet/server/config/variables.ts";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { dockerfileFindings, litellmFindings } from "./compose-verify-images.ts";
@@ -138,6 +139,21 @@ describe("the static rules of compose files", () => {
       expect.arrayContaining([expect.stringMatching(message)]),
     );
   });
+});
+
+it("every variable that a server reads reaches it in the hosted compose, or is settled by the image", () => {
+  // Fixed by the image and the published ports, or Node's and LiteLLM's own switches, which hosted rules refuse.
+  const settled =
+    /^(BIND_ADDRESS|PORT_(API|GATEWAY|WORKER)|GATEWAY_BASE_URL|NODE_OPTIONS|NODE_TLS_REJECT_UNAUTHORIZED|LITELLM_LOG|OTEL_SERVICE_NAME)$/;
+  const { services } = parse(files.hosted, { merge: true }) as {
+    services: Record<string, { environment: Record<string, unknown> }>;
+  };
+  for (const role of ["gateway", "api", "worker"] as const) {
+    const read = Object.entries(variables as Record<string, Variable>)
+      .filter(([name, variable]) => variable.for.includes(role) && !settled.test(name))
+      .map(([name]) => name);
+    expect(read.filter((name) => !(name in services[role]!.environment))).toEqual([]);
+  }
 });
 
 describe("the static rules of images", () => {
