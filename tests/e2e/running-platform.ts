@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-export type RunningPlatform = AsyncDisposable & { pageUrl: string; apiUrl: string; gatewayUrl: string };
+export type RunningPlatform = AsyncDisposable & {
+  pageUrl: string;
+  consoleUrl: string;
+  apiUrl: string;
+  gatewayUrl: string;
+  /** Each signs in once, within ten minutes. */
+  signInLinks: { developer: string; operator: string };
+};
 
 const startWithinMs = 110_000;
 const stopWithinMs = 10_000;
@@ -59,8 +66,14 @@ type Urls = Omit<RunningPlatform, keyof AsyncDisposable>;
 /** The addresses in the line of JSON that the platform prints when it is ready. */
 function urlsIn(line: string): Urls | null {
   try {
-    const { crmDemo, api, gateway } = (JSON.parse(line) as { urls: Record<string, string> }).urls;
-    return crmDemo && api && gateway ? { pageUrl: crmDemo, apiUrl: api, gatewayUrl: gateway } : null;
+    const started = JSON.parse(line) as {
+      urls: Record<string, string>;
+      sign_in_links: RunningPlatform["signInLinks"] | null;
+    };
+    const { crmDemo, dashboard, api, gateway } = started.urls;
+    const signInLinks = started.sign_in_links;
+    if (!crmDemo || !dashboard || !api || !gateway || !signInLinks) return null;
+    return { pageUrl: crmDemo, consoleUrl: dashboard, apiUrl: api, gatewayUrl: gateway, signInLinks };
   } catch {
     return null;
   }

@@ -41,7 +41,7 @@ export default function Chart({ points, series, kind, height }: Drawing) {
             height={24}
           />
           <YAxis
-            width={60}
+            width={64}
             tickLine={false}
             axisLine={false}
             tick={tick}

@@ -24,8 +24,12 @@ export function ReceiptCard({ receipt }: { receipt: Receipt }) {
         head={
           <>
             <Th wide>Unit</Th>
-            <Th right>Quantity</Th>
-            <Th right>USD / million</Th>
+            <Th right className="max-sm:hidden">
+              Quantity
+            </Th>
+            <Th right className="max-sm:hidden">
+              USD / million
+            </Th>
             <Th right>Amount</Th>
           </>
         }
@@ -102,9 +106,20 @@ function Line({
 }) {
   return (
     <tr className={strong ? "font-semibold [&>td]:border-line-strong" : quiet ? "text-muted" : ""}>
-      <Td>{name}</Td>
-      <Td right>{quantity}</Td>
-      <Td right>{price}</Td>
+      <Td>
+        {name}
+        {quantity !== undefined && (
+          <span className="num block text-xs font-normal text-muted sm:hidden">
+            {price === undefined ? quantity : `${quantity} × $${price} / M`}
+          </span>
+        )}
+      </Td>
+      <Td right className="max-sm:hidden">
+        {quantity}
+      </Td>
+      <Td right className="max-sm:hidden">
+        {price}
+      </Td>
       <Td right>
         <span className="inline-flex items-center gap-2">
           <ExactMoney usd={sum.usd} />

@@ -32,7 +32,7 @@ export function Palette({
     <Dialog title="Go anywhere" close={close} bare>
       <Command label="Go anywhere" shouldFilter={requestId === null}>
         <Command.Input
-          autoFocus
+          data-first=""
           value={text}
           onValueChange={setText}
           placeholder="Screen, app or request id"

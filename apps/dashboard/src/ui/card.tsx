@@ -20,10 +20,12 @@ export function Card({
       aria-label={title}
       className={classNames("min-w-0 overflow-hidden rounded border border-line bg-surface", className)}
     >
-      <div className="flex min-h-12 flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2">
-        <h2 className="font-semibold tracking-tight">{title}</h2>
-        {note !== undefined && <span className="num text-sm text-muted">{note}</span>}
-        {aside !== undefined && <span className="ml-auto">{aside}</span>}
+      <div className="flex min-h-12 items-center gap-3 px-4 py-2">
+        <div className="flex min-w-0 flex-1 flex-wrap items-center gap-x-3">
+          <h2 className="font-semibold tracking-tight">{title}</h2>
+          {note !== undefined && <span className="num text-sm text-muted">{note}</span>}
+        </div>
+        {aside}
       </div>
       {children}
     </section>

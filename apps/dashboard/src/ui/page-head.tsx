@@ -16,7 +16,11 @@ export function PageHead({
         <h1 className="text-xl font-semibold tracking-tight [overflow-wrap:anywhere]">{title}</h1>
         {note !== undefined && <p className="text-sm text-muted">{note}</p>}
       </div>
-      {children && <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:ml-0">{children}</div>}
+      {children && (
+        <div className="ml-auto flex flex-wrap items-center gap-2 max-sm:ml-0 max-sm:w-full max-sm:gap-3">
+          {children}
+        </div>
+      )}
     </div>
   );
 }

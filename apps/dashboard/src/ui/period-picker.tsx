@@ -25,7 +25,7 @@ export function PeriodPicker({
         label="Period"
         value={value}
         onChange={(event) => choose(event.target.value)}
-        className="w-40"
+        className="w-40 max-sm:w-[calc(50%-6px)]"
       >
         {anyTime && <option value="any">Any time</option>}
         {Object.entries(presets).map(([preset, { label }]) => (
@@ -74,7 +74,7 @@ function DayField({
       type="date"
       value={value}
       {...bounds}
-      className="w-36"
+      className="w-36 max-sm:w-[calc(50%-6px)]"
       onChange={(event) => {
         if (event.target.value !== "" && event.target.validity.valid) change(event.target.value);
       }}

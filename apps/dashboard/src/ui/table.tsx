@@ -24,7 +24,7 @@ export function Th({ right, wide, children, className }: Cell) {
     <th
       scope="col"
       className={classNames(
-        "px-4 pt-1 pb-2 text-xs font-medium whitespace-nowrap text-muted",
+        "px-4 pt-1 pb-2 text-xs max-sm:px-2 max-sm:first:pl-4 max-sm:last:pr-4 font-medium whitespace-nowrap text-muted",
         right ? "text-right" : "text-left",
         wide && "w-full",
         className,
@@ -39,9 +39,9 @@ export function Td({ right, wide, children, className }: Cell) {
   return (
     <td
       className={classNames(
-        "h-(--row) border-t border-line px-4 whitespace-nowrap",
+        "h-(--row) border-t border-line px-4 whitespace-nowrap max-sm:px-2 max-sm:first:pl-4 max-sm:last:pr-4",
         right && "num text-right",
-        wide && "max-w-0 min-w-40 truncate",
+        wide && "max-w-0 min-w-40 truncate max-sm:min-w-24",
         className,
       )}
     >

@@ -148,7 +148,7 @@ function DisableDialog({ app, close }: { app: AppItem; close: () => void }) {
       </p>
       {disable.error && <ProblemNotice trouble={disable.error} />}
       <div className="flex justify-end gap-2">
-        <Button autoFocus onClick={close}>
+        <Button data-first="" onClick={close}>
           Keep it
         </Button>
         <Button look="danger" disabled={disable.isPending} onClick={() => disable.mutate()}>

@@ -49,7 +49,7 @@ function Form({
       <form onSubmit={onSubmit} className="grid gap-4">
         <TextField
           label="Name"
-          autoFocus
+          data-first=""
           required
           maxLength={256}
           value={name}

@@ -103,7 +103,11 @@ export function FeatureEditor({ appId, feature }: { appId: string; feature: Feat
         </div>
         <JsonEditor text={text} faults={judged.faults} change={setText} readOnly={readOnly} />
         <div className="max-xl:col-span-2 max-md:col-span-1">
-          <PricedExample judgement={judged.judgement} judging={judged.judging} />
+          <PricedExample
+            judgement={judged.judgement}
+            judging={judged.judging}
+            faulty={judged.faults.length > 0}
+          />
         </div>
       </div>
       {changed && !save.isSuccess && <LeaveGuard />}
@@ -164,7 +168,7 @@ function LeaveGuard() {
     <Dialog title="Leave without saving?" close={blocker.reset}>
       <p>What you changed in this manifest is not in force and would be lost.</p>
       <div className="flex justify-end gap-2">
-        <Button autoFocus onClick={blocker.reset}>
+        <Button data-first="" onClick={blocker.reset}>
           Stay
         </Button>
         <Button look="danger" onClick={blocker.proceed}>

@@ -8,13 +8,19 @@ import type { Judgement } from "./use-judgement.ts";
 export function PricedExample({
   judgement,
   judging,
+  faulty,
 }: {
   judgement: Judgement | undefined;
   judging: boolean;
+  /** The manifest has a fault now: the example is of the last one without. */
+  faulty: boolean;
 }) {
   const example = judgement?.example;
   return (
-    <Card title="An example" {...(judging ? { note: "asking…" } : {})}>
+    <Card
+      title="An example"
+      {...(judging ? { note: "asking…" } : faulty ? { note: "before the fault" } : {})}
+    >
       {example === undefined ? (
         <p className="border-t border-line px-4 py-4 text-sm text-muted">
           {judgement === undefined

@@ -11,7 +11,7 @@ const pauseMs = 300;
 
 /**
  * What the server says to the text that stands in the editor, asked a moment after the last key. `faults` are of the
- * text as it is now; `judgement` is the last good one, so that the example does not flicker while somebody types.
+ * text as it is now.
  */
 export function useJudgement(publicAppId: string, text: string) {
   const settled = useSettled(text);
@@ -28,6 +28,8 @@ export function useJudgement(publicAppId: string, text: string) {
     placeholderData: keepPreviousData,
     staleTime: 60_000,
   });
+  const [lastGood, setLastGood] = useState<Judgement>();
+  if (query.data?.valid && query.data !== lastGood) setLastGood(query.data);
   const local = readText(text);
   const judged = settled === text && !query.isPlaceholderData ? query.data : undefined;
   const faults: readonly Fault[] =
@@ -36,7 +38,8 @@ export function useJudgement(publicAppId: string, text: string) {
       : (query.data?.issues ?? []).map((issue) => ({ ...issue, line: lineOf(text, issue.path) }));
   return {
     faults,
-    judgement: query.data,
+    /** The last good one, so that the example does not flicker while somebody types. */
+    judgement: lastGood,
     error: query.error,
     retry: query.refetch,
     /** Whether exactly this text has been judged and is good. */

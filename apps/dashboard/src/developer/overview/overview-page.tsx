@@ -57,7 +57,7 @@ function AppChoice({
   return (
     <SelectField
       label="App"
-      className="w-44"
+      className="w-44 max-sm:w-[calc(50%-6px)]"
       value={chosen ?? ""}
       onChange={(event) => choose(event.target.value || undefined)}
     >

@@ -28,7 +28,7 @@ export function RequestFilters({
         <AppField search={search} filter={filter} />
         <SelectField
           label="State"
-          className="w-32"
+          className="w-32 max-sm:w-[calc(50%-6px)]"
           value={search.status ?? ""}
           onChange={(event) =>
             filter({ status: usageStatuses.find((status) => status === event.target.value) })
@@ -60,7 +60,7 @@ function AppField({ search, filter }: { search: RequestsSearch; filter: (next: R
   return (
     <SelectField
       label="App"
-      className="w-44"
+      className="w-44 max-sm:w-[calc(50%-6px)]"
       value={search.app ?? ""}
       onChange={(event) => filter({ app: event.target.value || undefined })}
     >
@@ -95,7 +95,7 @@ function RareFilters({ search, filter }: { search: RequestsSearch; filter: (next
       {field("model", "Model", "w-44")}
       <SelectField
         label="Payer"
-        className="w-40"
+        className="w-40 max-sm:w-[calc(50%-6px)]"
         value={search.mode ?? ""}
         onChange={(event) => filter({ mode: routeModes.find((mode) => mode === event.target.value) })}
       >
@@ -166,7 +166,7 @@ function RequestIdField() {
     void navigate({ to: "/requests/$requestId", params: { requestId: `req_${match[1] ?? ""}${match[2]}` } });
   };
   return (
-    <form onSubmit={open} className="w-56">
+    <form onSubmit={open} className="w-56 max-sm:w-full">
       <TextField
         label="Request id"
         name="id"

@@ -28,7 +28,7 @@ export function RequestTable({
       label={label}
       head={
         <>
-          <Th>When</Th>
+          <Th className="max-sm:hidden">When</Th>
           <Th wide>Feature · model · app</Th>
           <Th>State</Th>
           {!brief && (
@@ -73,18 +73,23 @@ function RequestRow({
   const link = { to: "/requests/$requestId", params: { requestId: item.request_id } } as const;
   return (
     <Row id={item.request_id} current={current} onFocus={() => choose?.(item.request_id)} className="appear">
-      <Td>
-        <Link {...link} className="rounded-sm no-underline hover:text-accent">
+      <Td className="max-sm:hidden">
+        <Link {...link} tabIndex={-1} className="rounded-sm no-underline hover:text-accent">
           <Moment at={item.created_at} />
         </Link>
       </Td>
-      <Td wide>
-        <span title={`${item.public_app_id} · ${item.feature_key}`}>{item.feature_key}</span>
+      <Td wide className="max-sm:py-2">
+        <Link {...link} className="rounded-sm no-underline hover:text-accent">
+          {item.feature_key}
+        </Link>
         <span className="text-muted" title={`${item.provider} / ${item.model}`}>
           {" "}
           · {item.model}
         </span>
         <span className="text-faint"> · {item.public_app_id}</span>
+        <span className="block text-xs text-muted sm:hidden">
+          <Moment at={item.created_at} />
+        </span>
       </Td>
       <Td>
         <StatusChip status={item.status} />

@@ -45,8 +45,15 @@ function Entries({ transaction }: { transaction: Transaction }) {
         head={
           <>
             <Th wide>Account</Th>
-            <Th right>Debit</Th>
-            <Th right>Credit</Th>
+            <Th right className="max-sm:hidden">
+              Debit
+            </Th>
+            <Th right className="max-sm:hidden">
+              Credit
+            </Th>
+            <Th right className="sm:hidden">
+              Amount
+            </Th>
           </>
         }
       >
@@ -57,8 +64,10 @@ function Entries({ transaction }: { transaction: Transaction }) {
               {scopeWords[entry.scope]}
               <span className="text-muted"> · {entry.reason.replaceAll("_", " ")}</span>
             </Td>
-            <Td right>{entry.direction === "debit" && <ExactMoney usd={entry.amount_usd} />}</Td>
-            <Td right>{entry.direction === "credit" && <ExactMoney usd={entry.amount_usd} />}</Td>
+            <Sides
+              debit={entry.direction === "debit" ? entry.amount_usd : null}
+              credit={entry.direction === "credit" ? entry.amount_usd : null}
+            />
           </tr>
         ))}
         <tr className="font-semibold [&>td]:border-line-strong">
@@ -74,15 +83,29 @@ function Entries({ transaction }: { transaction: Transaction }) {
               </span>
             </span>
           </Td>
-          <Td right>
-            <ExactMoney usd={sides.debit} />
-          </Td>
-          <Td right>
-            <ExactMoney usd={sides.credit} />
-          </Td>
+          <Sides debit={sides.debit} credit={sides.credit} />
         </tr>
       </Table>
     </Card>
+  );
+}
+
+/** Two columns, or where there is no room for them one that names the side. */
+function Sides({ debit, credit }: { debit: string | null; credit: string | null }) {
+  const both = debit !== null && credit !== null;
+  return (
+    <>
+      <Td right className="max-sm:hidden">
+        {debit !== null && <ExactMoney usd={debit} />}
+      </Td>
+      <Td right className="max-sm:hidden">
+        {credit !== null && <ExactMoney usd={credit} />}
+      </Td>
+      <Td right className="sm:hidden">
+        {!both && <span className="text-xs text-muted">{debit === null ? "credit" : "debit"} </span>}
+        <ExactMoney usd={debit ?? credit ?? "0"} />
+      </Td>
+    </>
   );
 }
 

@@ -82,7 +82,7 @@ function Form({
         <TextField
           label="Name"
           name="name"
-          autoFocus
+          data-first=""
           required
           maxLength={128}
           hint="what it is for: it stands in audit rows"

@@ -130,7 +130,7 @@ function RevokeDialog({ token, close }: { token: Token; close: () => void }) {
       </p>
       {revoke.error && <ProblemNotice trouble={revoke.error} />}
       <div className="flex justify-end gap-2">
-        <Button autoFocus onClick={close}>
+        <Button data-first="" onClick={close}>
           Keep it
         </Button>
         <Button look="danger" disabled={revoke.isPending} onClick={() => revoke.mutate()}>
