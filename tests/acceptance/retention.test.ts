@@ -59,6 +59,10 @@ const count = async (table: string): Promise<number> => {
 };
 
 describe("retention", () => {
+  it("is run by the worker each day, as far as the servers' login may", async () => {
+    await expect.poll(() => product.control.output(), { timeout: 10_000 }).toContain("retention ran");
+  });
+
   it("keeps what is young, and what the environment says to keep", async () => {
     const run = await retention([]);
     expect(run.code, run.stderr).toBe(0);
@@ -166,5 +170,21 @@ describe("retention", () => {
     expect(await count("accounts where kind = 'session'")).toBe(0);
     const again = await retention(["--to", folder], { RETENTION_USAGE_MONTHS: "13" });
     expect([again.code, JSON.parse(again.stdout).usage_months]).toEqual([0, []]);
+  });
+
+  it("leaves roll-ups whole when they are made again from a log that has lost its first month", async () => {
+    const rolledUp =
+      () => product.sql`select count(*)::int as buckets, sum(requests)::int as requests, sum(charge_usd) as charge
+      from usage_rollups where grain = 1440 and generation = (select generation from projections where name = 'usage_rollups')`;
+    const before = await rolledUp();
+    expect(before[0]).toMatchObject({ requests: 2 });
+    const rebuilt = await serverCommand(
+      ["projectors", "rebuild", "usage_rollups"],
+      threeLogins(product.database),
+    );
+    expect(rebuilt.code, rebuilt.stderr).toBe(0);
+    expect(await rolledUp()).toEqual(before);
+    const [now] = await product.sql`select generation from projections where name = 'usage_rollups'`;
+    expect(now).toEqual({ generation: 2 });
   });
 });

@@ -1,5 +1,6 @@
 import type { Database, Tx } from "../lib/db.ts";
 import { nextSpan } from "./cursor.ts";
+import { keepDetachedMonths } from "./detached-months.ts";
 import { ledgerRollups } from "./ledger-rollups.ts";
 import type { Place, Projector, ProjectorName } from "./projector.ts";
 import { usageRollups } from "./usage-rollups.ts";
@@ -95,6 +96,7 @@ export async function projectBatch(
 }
 
 async function takePlace(tx: Tx, name: ProjectorName, generation: number): Promise<void> {
+  if (name === "usage_rollups") await keepDetachedMonths(tx, generation);
   await tx`update projectors set state = 'retired', updated_at = mf_now() where name = ${name} and state = 'live'`;
   await tx`update projectors set state = 'live', updated_at = mf_now() where name = ${name} and generation = ${generation}`;
 }

@@ -68,13 +68,18 @@ export async function readMonthAsCsv(
 
 /**
  * Detaches and drops a month that was exported, as the schema's owner; notes what limits need to know of it. Nobody can
- * write to the month meanwhile. @throws when it holds something else than what was exported
+ * write to the month meanwhile. @throws when it holds something else than what was exported, or while a projection that
+ * needs it is built
  */
 export async function detachMonth(
   tx: Tx,
   month: UsageMonth,
   exported: MonthSum & { file: string; sha256: string },
 ): Promise<void> {
+  await tx`lock table projectors in share mode`;
+  const building = await tx`select 1 from projectors where state = 'building'`;
+  if (building.length > 0)
+    throw new Error("the log is being read from its start: run this again when that has ended");
   await tx.unsafe(`lock table only "${month.partition}" in share mode`);
   const sum = await sumOfMonth(tx, month);
   if (sum.rows !== exported.rows || sum.chargeUsd !== exported.chargeUsd)
