@@ -21,8 +21,8 @@ export type LogSize = {
 };
 
 /**
- * Adds developers, apps, users, requests and all that they moved. Three of a hundred requests failed, one was left by
- * its client, two fell back to another model. The rows are of the present epoch, which is then raised as a restore
+ * Adds developers, apps, users, requests and all that they moved. A user makes eight requests in a sitting, with the
+ * model of a feature nine times out of ten. Three of a hundred failed, one was left by its client, two fell back. The rows are of the present epoch, which is then raised as a restore
  * raises it, so that their transactions' numbers may be any. `sql` is a superuser's.
  */
 export async function seedSettlementLog(sql: postgres.Sql, size: LogSize): Promise<SeededLog> {
@@ -90,9 +90,9 @@ async function makePartitions(sql: postgres.Sql, from: Date, until: Date): Promi
 const monthOf = (at: Date): Date => new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1));
 const nextMonth = (at: Date): Date => new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1));
 
-/** `pick(n, i)`: a number below `n` that looks random and is the same each time. */
-const pick = (tx: postgres.TransactionSql, below: number, salt: number) =>
-  tx`(abs(hashint8extended(i, ${salt}::bigint)) % ${below}::bigint)`;
+/** A number below `below` that looks random and is the same each time: of each request, or of each sitting of a user. */
+const pick = (tx: postgres.TransactionSql, below: number, salt: number, of = tx`i`) =>
+  tx`(abs(hashint8extended(${of}, ${salt}::bigint)) % ${below}::bigint)`;
 
 async function makeRequests(
   tx: postgres.TransactionSql,
@@ -100,8 +100,9 @@ async function makeRequests(
 ): Promise<void> {
   await tx`create temp table made_requests on commit drop as
     with drawn as (
-      select i, ${pick(tx, made.apps, 1)} as app, ${pick(tx, made.features, 2)} as feature, ${pick(tx, made.users, 3)} as "user",
-        ${pick(tx, 3, 4)} as model, ${pick(tx, 100, 5)} as fate, 50 + ${pick(tx, 4_000, 6)} as input, 10 + ${pick(tx, 900, 7)} as output,
+      select i, ${pick(tx, made.apps, 1, tx`i / 8`)} as app, ${pick(tx, made.features, 2, tx`i / 8`)} as feature,
+        ${pick(tx, made.users, 3, tx`i / 8`)} as "user",
+        case when ${pick(tx, 10, 4)} = 0 then 1 else 0 end as other_model, ${pick(tx, 100, 5)} as fate, 50 + ${pick(tx, 4_000, 6)} as input, 10 + ${pick(tx, 900, 7)} as output,
         120 + ${pick(tx, 900, 8)} * ${pick(tx, 4, 9)} as first_byte,
         ${made.from}::timestamptz + i * (${made.until}::timestamptz - ${made.from}::timestamptz) / ${made.requests}::bigint as at
       from generate_series(0, ${made.requests - 1}::bigint) i),
@@ -113,7 +114,7 @@ async function makeRequests(
       from priced)
     select s.i, f.app_id, f.developer_id, f.id as feature_id, f.key as feature_key, u.id as end_user_id,
       (lpad(to_hex((extract(epoch from s.at) * 1000)::bigint), 12, '0') || '7' || substr(md5(s.i::text), 1, 3) || '8' || substr(md5(s.i::text), 4, 15))::uuid as id,
-      'model-' || s.model as model, s.outcome, s.input, s.output, s.first_byte, s.at, s.fate in (4, 5) as fell_back,
+      'model-' || (s.feature + s.other_model) % 3 as model, s.outcome, s.input, s.output, s.first_byte, s.at, s.fate in (4, 5) as fell_back,
       s.upstream, s.charge, trunc((s.charge - s.upstream) * 0.4, 8) as developer_share,
       1 + s.i / ${made.perTransaction ?? 20}::bigint as transaction,
       case when s.charge > 0 then sum(s.charge) over (partition by s.app, s."user" order by s.i) end as spent,

@@ -5,7 +5,7 @@ import { type Projector, type Span, within } from "./projector.ts";
 const latencySlotGrowth = 1.15;
 
 /**
- * Requests by app, feature, route, provider, model and outcome, in quarters of an hour, hours and days; beside them when
+ * Requests by app, feature, route, provider, model and outcome, in quarters of an hour, three hours and days; beside them when
  * their first byte came, and who made them. A later correction counts where its request does.
  */
 export const usageRollups: Projector = {
@@ -31,7 +31,8 @@ export const usageRollups: Projector = {
 };
 
 const bucketed = (tx: Tx) => tx`
-  cross join (values (15::smallint, interval '15 minutes'), (60, interval '1 hour'), (1440, interval '1 day')) as g (grain, length)`;
+  cross join (values (15::smallint, interval '15 minutes'), (180, interval '3 hours'), (1440, interval '1 day'))
+    as g (grain, length)`;
 
 const addRequests = (tx: Tx, span: Span, generation: number) => tx`
   insert into usage_rollups as r (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome,
@@ -106,5 +107,5 @@ const addActiveUsers = (tx: Tx, span: Span, generation: number) => tx`
   select distinct u.app_id, ${generation}::integer, g.grain, date_bin(g.length, u.opened_at, 'epoch'), u.feature_key,
     u.route_mode, u.provider, u.model, u.end_user_id, u.developer_id
   from usage_events u ${bucketed(tx)}
-  where ${within(tx, span, "u")}
+  where g.grain <> 180 and ${within(tx, span, "u")}
   on conflict do nothing`;

@@ -3,7 +3,6 @@ import type { Tx } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import {
   allMetrics,
-  cover,
   type Group,
   type Interval,
   latencyOfSlot,
@@ -13,7 +12,6 @@ import {
   refuseEmptyRange,
   refuseRange,
   refuseUnkept,
-  type Segment,
   type Unit,
   unitOf,
   widened,
@@ -70,9 +68,9 @@ export async function readSeries(
   const bounds = await readBounds(tx, query);
   const apps = await selectApps(tx, caller, query.publicAppId);
   const scope = { appIds: apps.map(({ id }) => id) };
-  const whole = cover([bounds[0]!, bounds.at(-1)!]);
-  const measure = (segments: readonly Segment[], grouping: Grouping) =>
-    measureOne(tx, scope, query, metric, segments, grouping);
+  const whole = [bounds[0]!, bounds.at(-1)!];
+  const measure = (boundsMs: readonly number[], grouping: Grouping) =>
+    measureOne(tx, scope, query, metric, boundsMs, grouping);
 
   let grouping: Grouping = groupBy === undefined ? null : { by: groupBy, shown: null };
   let totals = largestFirst(await measure(whole, grouping));
@@ -80,7 +78,7 @@ export async function readSeries(
     grouping = { by: groupBy, shown: totals.slice(0, mostSeries).map(({ key }) => key!) };
     totals = largestFirst(await measure(whole, grouping));
   }
-  const points = await measure(cover(bounds), grouping);
+  const points = await measure(bounds, grouping);
   const labels = await labelsOf(tx, scope, apps, groupBy);
   const keys = groupBy === undefined ? ["all"] : totals.map(({ key }) => key);
   const times = bounds.slice(0, -1).map((ms) => new Date(ms).toISOString());
@@ -107,9 +105,9 @@ export async function readSummary(
   const { fromMs, toMs } = widened(Date.parse(query.from), Date.parse(query.to));
   const apps = await selectApps(tx, caller, query.publicAppId);
   const scope = { appIds: apps.map(({ id }) => id) };
-  const current = await summarize(tx, scope, query, cover([fromMs, toMs]));
+  const current = await summarize(tx, scope, query, [fromMs, toMs]);
   const previous = query.comparesPrevious
-    ? await summarize(tx, scope, query, cover([fromMs - (toMs - fromMs), fromMs]))
+    ? await summarize(tx, scope, query, [fromMs - (toMs - fromMs), fromMs])
     : null;
   return {
     items: allMetrics
@@ -152,14 +150,14 @@ async function measureOne(
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
   metric: Metric,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
   grouping: Grouping,
 ): Promise<Figure[]> {
   if (metric === "active_users")
-    return figuresOf(await selectActiveUsers(tx, scope, filter, segments, grouping));
-  if (metric === "new_users") return figuresOf(await selectNewUsers(tx, scope, segments, grouping));
+    return figuresOf(await selectActiveUsers(tx, scope, filter, boundsMs, grouping));
+  if (metric === "new_users") return figuresOf(await selectNewUsers(tx, scope, boundsMs, grouping));
   if (metric === "first_byte_p50_ms" || metric === "first_byte_p95_ms") {
-    const rows = await selectLatencies(tx, scope, filter, segments, grouping);
+    const rows = await selectLatencies(tx, scope, filter, boundsMs, grouping);
     return rows.map(({ point, key, weight, p50, p95 }) => ({
       point,
       key,
@@ -168,7 +166,7 @@ async function measureOne(
     }));
   }
   const column: SumColumn = metric === "error_rate" ? "errors" : metric;
-  const rows = figuresOf(await selectSums(tx, scope, filter, segments, grouping, column));
+  const rows = figuresOf(await selectSums(tx, scope, filter, boundsMs, grouping, column));
   if (metric !== "error_rate") return rows;
   return rows.map((row) => ({ ...row, value: rateOf(Number(row.value), row.weight) }));
 }
@@ -193,12 +191,12 @@ async function summarize(
   tx: Tx,
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
 ): Promise<Map<Metric, string | null>> {
-  const [sums] = await selectAllSums(tx, scope, filter, segments);
-  const [latencies] = await selectLatencies(tx, scope, filter, segments, null);
-  const [active] = await selectActiveUsers(tx, scope, filter, segments, null);
-  const [made] = filtersRequests(filter) ? [] : await selectNewUsers(tx, scope, segments, null);
+  const [sums] = await selectAllSums(tx, scope, filter, boundsMs);
+  const [latencies] = await selectLatencies(tx, scope, filter, boundsMs, null);
+  const [active] = await selectActiveUsers(tx, scope, filter, boundsMs, null);
+  const [made] = filtersRequests(filter) ? [] : await selectNewUsers(tx, scope, boundsMs, null);
   const found = new Map<Metric, string | null>(Object.entries(sums ?? {}) as [Metric, string][]);
   found.set("error_rate", sums ? rateOf(Number(sums.errors), Number(sums.requests)) : null);
   found.set("active_users", active?.value ?? null);

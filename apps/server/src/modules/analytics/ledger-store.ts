@@ -12,43 +12,45 @@ export type MovedRow = {
 
 /**
  * Everything that was booked before each instant: whole days and hours from the roll-up, the hour that an instant lies in
- * and what is newer than the roll-up from the ledger. An instant of `null` lies after everything.
+ * and what is newer than the roll-up from the ledger. `null`: everything there is.
  */
-export const selectMoved = (tx: Tx, from: string | null, to: string | null) => tx<MovedRow[]>`
-  with cuts as (
-    select 0 as cut, ${from}::timestamptz as at where ${from}::timestamptz is not null
-    union all
-    select 1, case when ${to}::timestamptz < mf_now() then ${to}::timestamptz else '2100-01-01T00:00:00Z' end),
-  moved as (
-    select c.cut, r.scope, r.kind, r.reason, r.debits_usd, r.credits_usd
-    from cuts c join ledger_rollups r on r.grain = 1440 and r.bucket < date_bin('1 day', c.at, 'epoch')
-    where r.generation = (select generation from projections where name = 'ledger_rollups')
-    union all
-    select c.cut, r.scope, r.kind, r.reason, r.debits_usd, r.credits_usd
-    from cuts c join ledger_rollups r on r.grain = 60 and r.bucket >= date_bin('1 day', c.at, 'epoch')
-      and r.bucket < date_bin('1 hour', c.at, 'epoch')
-    where r.generation = (select generation from projections where name = 'ledger_rollups')
-    union all
-    select t.cut, side.scope, t.kind, t.reason, side.debits_usd, side.credits_usd
-    from (${unrolled(tx)}) t
-    cross join lateral (values (t.from_scope, t.amount_usd, 0::numeric), (t.to_scope, 0::numeric, t.amount_usd))
-      as side (scope, debits_usd, credits_usd))
+export const selectMoved = (tx: Tx, fromMs: number | null, toMs: number | null) => tx<MovedRow[]>`
   select cut, scope, kind, reason, sum(debits_usd)::numeric(38,8)::text as debits_usd,
     sum(credits_usd)::numeric(38,8)::text as credits_usd
-  from moved group by cut, scope, kind, reason`;
+  from (${fromMs === null ? tx`` : tx`${movedBefore(tx, 0, fromMs)} union all`} ${movedBefore(tx, 1, toMs)}) as moved
+  group by cut, scope, kind, reason`;
 
-/** Transfers before an instant that no whole bucket before it holds. */
-const unrolled = (tx: Tx) => tx`
-  select c.cut, t.from_scope, t.to_scope, t.kind, t.reason, t.amount_usd
-  from cuts c join transfers t on t.created_at >= date_bin('1 hour', c.at, 'epoch') and t.created_at < c.at
-    and (t.epoch, t.xid8) <= ${cursor(tx)}
-  union all
-  select c.cut, t.from_scope, t.to_scope, t.kind, t.reason, t.amount_usd
-  from transfers t join cuts c on t.created_at < c.at
-  where (t.epoch, t.xid8) > ${cursor(tx)}`;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
-const cursor = (tx: Tx) => tx`((select epoch from projections where name = 'ledger_rollups'),
-  (select xid8 from projections where name = 'ledger_rollups'))`;
+const movedBefore = (tx: Tx, cut: 0 | 1, atMs: number | null) => {
+  if (atMs === null) {
+    return tx`${rolledUp(tx, cut, 1440, null, null)} union all ${bothSides(tx, cut, tx`select * from unrolled_transfers`)}`;
+  }
+  const day = new Date(Math.floor(atMs / dayMs) * dayMs);
+  const hour = new Date(Math.floor(atMs / hourMs) * hourMs);
+  const at = new Date(atMs);
+  return tx`
+    ${rolledUp(tx, cut, 1440, null, day)} union all ${rolledUp(tx, cut, 60, day, hour)}
+    union all ${bothSides(tx, cut, tx`select * from unrolled_transfers where created_at < ${at}`)}
+    union all ${bothSides(
+      tx,
+      cut,
+      tx`select * from transfers where created_at >= ${hour} and created_at < ${at}
+        and (epoch, xid8) <= ((select epoch from projections where name = 'ledger_rollups'),
+          (select xid8 from projections where name = 'ledger_rollups'))`,
+    )}`;
+};
+
+const rolledUp = (tx: Tx, cut: 0 | 1, grain: 60 | 1440, from: Date | null, to: Date | null) => tx`
+  select ${cut}::integer as cut, scope, kind, reason, debits_usd, credits_usd from ledger_rollups
+  where generation = (select generation from projections where name = 'ledger_rollups') and grain = ${grain}
+    ${from === null ? tx`` : tx`and bucket >= ${from}`} ${to === null ? tx`` : tx`and bucket < ${to}`}`;
+
+const bothSides = (tx: Tx, cut: 0 | 1, transfers: ReturnType<typeof rolledUp>) => tx`
+  select ${cut}::integer, s.scope, t.kind, t.reason, s.debits_usd, s.credits_usd from (${transfers}) t
+  cross join lateral (values (t.from_scope, t.amount_usd, 0::numeric), (t.to_scope, 0::numeric, t.amount_usd))
+    as s (scope, debits_usd, credits_usd)`;
 
 export type LedgerFilter = {
   kind?: string | undefined;

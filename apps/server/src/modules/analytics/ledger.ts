@@ -59,7 +59,11 @@ export async function readTrialBalance(
   from: string | null,
   to: string | null,
 ): Promise<TrialBalance> {
-  const rows = await selectMoved(tx, from, to);
+  const rows = await selectMoved(
+    tx,
+    from === null ? null : Date.parse(from),
+    to === null ? null : Date.parse(to),
+  );
   const sumOf = (cut: 0 | 1, matches: (row: MovedRow) => boolean): Moved =>
     rows
       .filter((row) => row.cut === cut && matches(row))

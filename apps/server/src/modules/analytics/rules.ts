@@ -122,9 +122,6 @@ function doesNotGo(metric: Metric, param: string, why: string): ApiError {
   );
 }
 
-/** Buckets of one grain (minutes) that together make a stretch of time, and the point that it belongs to. */
-export type Segment = { point: number; grain: 15 | 60 | 1440; fromMs: number; toMs: number };
-
 /** Widens a range to whole quarters of an hour. */
 export function widened(fromMs: number, toMs: number): { fromMs: number; toMs: number } {
   return {
@@ -135,27 +132,39 @@ export function widened(fromMs: number, toMs: number): { fromMs: number; toMs: n
 
 const quarterMs = 15 * minuteMs;
 
+/** The lengths of buckets that a roll-up keeps, in minutes, longest first; the last one is a quarter of an hour. */
+export type Grains = readonly number[];
+
+/** Stretches that buckets of one grain cover, and the points they belong to; in order of time, without overlap. */
+export type Cover = { grain: number; points: number[]; fromMs: number[]; toMs: number[] };
+
 /**
- * Covers each interval between two neighbouring bounds by the longest buckets that fit: days of UTC in the middle, hours
- * and quarters at the edges. Bounds are whole quarters of an hour, as the bounds of every zone's days are.
+ * Covers each interval between two neighbouring bounds by the longest buckets that fit: days of UTC in the middle,
+ * shorter ones at the edges. Bounds are whole quarters of an hour, as the bounds of every zone's days are.
  */
-export function cover(boundsMs: readonly number[]): Segment[] {
-  return boundsMs
-    .slice(0, -1)
-    .flatMap((from, point) => coverOne(point, from, boundsMs[point + 1]!, [dayMs, hourMs, quarterMs]));
+export function cover(boundsMs: readonly number[], grains: Grains): Cover[] {
+  const covers = grains.map((grain): Cover => ({ grain, points: [], fromMs: [], toMs: [] }));
+  for (const [point, fromMs] of boundsMs.slice(0, -1).entries()) {
+    coverOne(point, fromMs, boundsMs[point + 1]!, covers);
+  }
+  return covers.filter(({ points }) => points.length > 0);
 }
 
-function coverOne(point: number, fromMs: number, toMs: number, lengths: readonly number[]): Segment[] {
-  const [length, ...shorter] = lengths;
-  if (length === undefined || fromMs >= toMs) return [];
+function coverOne(point: number, fromMs: number, toMs: number, covers: readonly Cover[]): void {
+  const [longest, ...shorter] = covers;
+  if (longest === undefined || fromMs >= toMs) return;
+  const length = longest.grain * minuteMs;
   const first = Math.ceil(fromMs / length) * length;
   const last = Math.floor(toMs / length) * length;
-  if (first >= last) return coverOne(point, fromMs, toMs, shorter);
-  return [
-    ...coverOne(point, fromMs, first, shorter),
-    { point, grain: (length / minuteMs) as Segment["grain"], fromMs: first, toMs: last },
-    ...coverOne(point, last, toMs, shorter),
-  ];
+  if (first >= last) {
+    coverOne(point, fromMs, toMs, shorter);
+    return;
+  }
+  coverOne(point, fromMs, first, shorter);
+  longest.points.push(point);
+  longest.fromMs.push(first);
+  longest.toMs.push(last);
+  coverOne(point, last, toMs, shorter);
 }
 
 /** How much longer each latency slot is than the one before; `0008_projectors.sql` says the same. */

@@ -1,5 +1,5 @@
 import type { Tx } from "../../lib/db.ts";
-import type { Group, Interval, Segment } from "./rules.ts";
+import { cover, type Group, type Interval } from "./rules.ts";
 
 /** Whose requests are counted: apps by id. Row security closes everything else. */
 export type AnalyticsScope = { appIds: readonly string[] };
@@ -63,20 +63,18 @@ export const selectBounds = (
   where at >= (select max(at) from bounds where at <= "from") and at <= (select min(at) from bounds where at >= "to")
   order by at limit ${range.most}`;
 
-/** A sum of the roll-ups' columns. */
+/** A sum of the roll-ups' columns between each two bounds. */
 export const selectSums = (
   tx: Tx,
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
   grouping: Grouping,
   column: SumColumn,
 ) => tx<Measured[]>`
-  select s.point, ${keyOf(tx, grouping)} as key, sum(${columnOf(tx, column)})::text as value, sum(r.requests)::text as weight
-  from ${segmentsOf(tx, segments)} cross join lateral (
-    select r.* from usage_rollups r where ${rowsOf(tx, scope, filter)}
-      ${filter.status === undefined ? tx`` : tx`and r.outcome = ${filter.status}`}) r
-  ${joinOf(tx, grouping)}
+  select r.point, ${keyOf(tx, grouping)} as key, sum(${columnOf(tx, column)})::text as value, sum(r.requests)::text as weight
+  from (${rowsOf(tx, "usage_rollups", scope, filter, boundsMs)}) r ${joinOf(tx, grouping)}
+  ${filter.status === undefined ? tx`` : tx`where r.outcome = ${filter.status}`}
   group by 1, 2`;
 
 /** Every sum at once, over all of the scope: what a summary shows. */
@@ -84,60 +82,55 @@ export const selectAllSums = (
   tx: Tx,
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
 ) => tx<(Record<string, string> & { point: number })[]>`
-  select s.point, sum(r.requests)::text as requests, sum(${columnOf(tx, "errors")})::text as errors,
+  select r.point, sum(r.requests)::text as requests, sum(${columnOf(tx, "errors")})::text as errors,
     sum(r.fallbacks)::text as fallbacks, sum(r.input_tokens)::text as input_tokens, sum(r.output_tokens)::text as output_tokens,
     sum(r.charge_usd)::numeric(38,8)::text as charge_usd, sum(r.fee_usd)::numeric(38,8)::text as fee_usd,
     sum(r.upstream_cost_usd)::numeric(38,8)::text as upstream_cost_usd,
     sum(r.developer_share_usd)::numeric(38,8)::text as developer_share_usd,
     sum(r.platform_share_usd)::numeric(38,8)::text as platform_share_usd
-  from ${segmentsOf(tx, segments)} cross join lateral (
-    select r.* from usage_rollups r where ${rowsOf(tx, scope, filter)}) r
-  group by 1`;
+  from (${rowsOf(tx, "usage_rollups", scope, filter, boundsMs)}) r group by 1`;
 
 /** How many users made a request. */
 export const selectActiveUsers = (
   tx: Tx,
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
   grouping: Grouping,
 ) => tx<Measured[]>`
   select point, key, count(*)::text as value, count(*)::text as weight from (
-    select distinct s.point, ${keyOf(tx, grouping)} as key, r.app_id, r.end_user_id
-    from ${segmentsOf(tx, segments)} cross join lateral (
-      select r.* from usage_active_users r where ${rowsOf(tx, scope, filter)}) r
-    ${joinOf(tx, grouping)}) as users
+    select distinct r.point, ${keyOf(tx, grouping)} as key, r.end_user_id
+    from (${rowsOf(tx, "usage_active_users", scope, filter, boundsMs)}) r ${joinOf(tx, grouping)}) as users
   group by 1, 2`;
 
 /** How many users were made. Only apps keep them apart. */
 export const selectNewUsers = (
   tx: Tx,
   scope: AnalyticsScope,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
   grouping: Grouping,
 ) => tx<Measured[]>`
-  select s.point, ${keyOf(tx, grouping)} as key, count(*)::text as value, count(*)::text as weight
-  from ${segmentsOf(tx, segments)} cross join lateral (
-    select r.app_id from end_users r where r.app_id = any(${[...scope.appIds]}::uuid[])
-      and r.created_at >= s."from" and r.created_at < s."to") r
+  select r.point, ${keyOf(tx, grouping)} as key, count(*)::text as value, count(*)::text as weight
+  from (
+    select app_id, width_bucket(created_at, ${timesOf(boundsMs)}::timestamptz[]) - 1 as point from end_users
+    where app_id = any(${[...scope.appIds]}::uuid[]) and created_at >= ${timeOf(boundsMs[0]!)}
+      and created_at < ${timeOf(boundsMs.at(-1)!)}) r
   ${joinOf(tx, grouping)}
   group by 1, 2`;
 
-/** The latency slots that the percentiles lie in: `value` of the first asked for, and of the second where there is one. */
+/** The latency slots that the median and the 95th percentile lie in. */
 export const selectLatencies = (
   tx: Tx,
   scope: AnalyticsScope,
   filter: AnalyticsFilter,
-  segments: readonly Segment[],
+  boundsMs: readonly number[],
   grouping: Grouping,
 ) => tx<{ point: number; key: string | null; weight: string; p50: number; p95: number }[]>`
   with slots as (
-    select s.point, ${keyOf(tx, grouping)} as key, r.slot, sum(r.requests) as requests
-    from ${segmentsOf(tx, segments)} cross join lateral (
-      select r.* from usage_latencies r where ${rowsOf(tx, scope, filter)}) r
-    ${joinOf(tx, grouping)}
+    select r.point, ${keyOf(tx, grouping)} as key, r.slot, sum(r.requests) as requests
+    from (${rowsOf(tx, "usage_latencies", scope, filter, boundsMs)}) r ${joinOf(tx, grouping)}
     group by 1, 2, 3),
   summed as (
     select point, key, slot, sum(requests) over (partition by point, key order by slot) as below,
@@ -149,14 +142,21 @@ export const selectLatencies = (
 
 /**
  * The instant before which every request is in the roll-ups: the least at which one began that is still open, or closed
- * since the cursor; else now.
+ * since the cursor; else now. Where a great many have closed since, those after the first of them are not looked at: no
+ * request lives longer than half an hour.
  */
 export const selectCompleteUntil = (tx: Tx, scope: AnalyticsScope) => tx<[{ at: Date }]>`
+  with newer as materialized (
+    select u.app_id, u.opened_at, u.created_at from usage_events u
+    where (u.epoch, u.xid8) > ((select epoch from projections where name = 'usage_rollups'),
+      (select xid8 from projections where name = 'usage_rollups'))
+    order by u.epoch, u.xid8 limit ${mostNewer})
   select least(mf_now(),
     (select min(h.created_at) from holds h where h.app_id = any(${[...scope.appIds]}::uuid[])),
-    (select min(u.opened_at) from usage_events u where u.app_id = any(${[...scope.appIds]}::uuid[])
-      and (u.epoch, u.xid8) > ((select epoch from projections where name = 'usage_rollups'),
-        (select xid8 from projections where name = 'usage_rollups')))) as at`;
+    (select min(opened_at) from newer where app_id = any(${[...scope.appIds]}::uuid[])),
+    (select min(created_at) - interval '30 minutes' from newer having count(*) = ${mostNewer})) as at`;
+
+const mostNewer = 1_000;
 
 /** What features are called now; one that is archived is not named. */
 export const selectFeatureNames = (tx: Tx, scope: AnalyticsScope) => tx<
@@ -182,20 +182,43 @@ const columnOf = (tx: Tx, column: SumColumn) =>
     ? tx`case when r.outcome in ('failed', 'flagged') then r.requests else 0 end`
     : tx`r.${tx(column)}`;
 
-const segmentsOf = (tx: Tx, segments: readonly Segment[]) => tx`
-  (select unnest(${segments.map(({ point }) => point)}::int[]) as point,
-    unnest(${segments.map(({ grain }) => grain)}::smallint[]) as grain,
-    to_timestamp(unnest(${segments.map(({ fromMs }) => fromMs / 1_000)}::float8[])) as "from",
-    to_timestamp(unnest(${segments.map(({ toMs }) => toMs / 1_000)}::float8[])) as "to") s`;
+/** The buckets that each roll-up keeps, in minutes; `0008_projectors.sql` says the same. */
+const grainsOf = {
+  usage_rollups: [1440, 180, 15],
+  usage_latencies: [1440, 180, 15],
+  usage_active_users: [1440, 15],
+} as const;
 
-const rowsOf = (tx: Tx, scope: AnalyticsScope, filter: AnalyticsFilter) => tx`
-  r.app_id = any(${[...scope.appIds]}::uuid[])
-  and r.generation = (select generation from projections where name = 'usage_rollups')
-  and r.grain = s.grain and r.bucket >= s."from" and r.bucket < s."to"
-  ${filter.featureKey === undefined ? tx`` : tx`and r.feature_key = ${filter.featureKey}`}
-  ${filter.routeMode === undefined ? tx`` : tx`and r.route_mode = ${filter.routeMode}`}
-  ${filter.provider === undefined ? tx`` : tx`and r.provider = ${filter.provider}`}
-  ${filter.model === undefined ? tx`` : tx`and r.model = ${filter.model}`}`;
+/**
+ * The rows of a roll-up between the first and the last bound, each with the number of the interval that it lies in: one
+ * range of the key for each grain, and in it the stretches that this grain covers.
+ */
+const rowsOf = (
+  tx: Tx,
+  table: keyof typeof grainsOf,
+  scope: AnalyticsScope,
+  filter: AnalyticsFilter,
+  boundsMs: readonly number[],
+) =>
+  cover(boundsMs, grainsOf[table])
+    .map(
+      ({ grain, points, fromMs, toMs }) => tx`
+    select (${points}::integer[])[r.at] as point, r.* from (
+      select r.*, width_bucket(r.bucket, ${timesOf(fromMs)}::timestamptz[]) as at from ${tx(table)} r
+      where r.app_id = any(${[...scope.appIds]}::uuid[])
+        and r.generation = (select generation from projections where name = 'usage_rollups') and r.grain = ${grain}
+        and r.bucket >= ${timeOf(fromMs[0]!)} and r.bucket < ${timeOf(toMs.at(-1)!)}
+        ${filter.featureKey === undefined ? tx`` : tx`and r.feature_key = ${filter.featureKey}`}
+        ${filter.routeMode === undefined ? tx`` : tx`and r.route_mode = ${filter.routeMode}`}
+        ${filter.provider === undefined ? tx`` : tx`and r.provider = ${filter.provider}`}
+        ${filter.model === undefined ? tx`` : tx`and r.model = ${filter.model}`}) r
+    where r.bucket < (${timesOf(toMs)}::timestamptz[])[r.at]`,
+    )
+    .reduce((all, one) => tx`${all} union all ${one}`);
+
+const timeOf = (ms: number): Date => new Date(ms);
+// Texts: a list of dates would be declared as one date.
+const timesOf = (ms: readonly number[]): string[] => ms.map((one) => timeOf(one).toISOString());
 
 const needsApp = (grouping: Grouping): boolean => grouping?.by === "app" || grouping?.by === "feature";
 
