@@ -9,6 +9,7 @@ import { type ChangeFeed, createChangeFeed } from "./lib/change-feed.ts";
 import { assertNoTransactionOpen, type Database, openDatabase } from "./lib/db.ts";
 import { armFailpoints } from "./lib/failpoint.ts";
 import { uuidV7 } from "./lib/ids.ts";
+import { createInstanceFacts, type InstanceFacts } from "./lib/instance-facts.ts";
 import { createLog, type Logger } from "./lib/log.ts";
 import { createMetrics, type Metrics } from "./lib/metrics.ts";
 import { formatUsd } from "./lib/money.ts";
@@ -37,6 +38,8 @@ export type System = {
   instanceId: string;
   log: Logger;
   metrics: Metrics;
+  /** What this instance tells of its last minutes. */
+  facts: InstanceFacts;
   database: Database;
   secretBox: SecretBox;
   feed: ChangeFeed;
@@ -73,9 +76,10 @@ export async function createSystem(
   const log = createLog({ ...config.log, service, instance: instanceId, version: config.version });
   const metrics = createMetrics({ version: config.version, schema: String(schemaVersion) });
   const onError = (err: unknown): void => log.error({ err }, "background work failed");
-  const database = databaseOf(config, roles, config.database.url!);
+  const facts = createInstanceFacts(() => performance.now());
+  const database = databaseOf(config, roles, config.database.url!, (ms) => metrics.dbWaitMs.observe(ms));
   const directDatabase = databaseOf(config, roles, config.database.directUrl!);
-  const secretBox = createSecretBox(config.secretEncryptionKey!);
+  const secretBox = watched(createSecretBox(config.secretEncryptionKey!), facts, metrics);
   const feed = createChangeFeed({
     database,
     directDatabase,
@@ -83,6 +87,7 @@ export async function createSystem(
     roles,
     pollMs: config.switchPollMs,
     rateStore: () => rates.state,
+    facts: facts.snapshot,
     onError,
   });
   const directory = createDirectory({ database, feed, effectiveManifest });
@@ -94,7 +99,7 @@ export async function createSystem(
     developerAdminTokens: config.developerAdminToken ?? [],
   });
   const prices = createPriceBook({ database, now: feed.now });
-  const upstreams = upstreamsOf(config, database, secretBox, log, metrics);
+  const upstreams = upstreamsOf(config, database, secretBox, log);
   const outbound = createOutbound({
     connectTimeoutMs: config.providers.connectTimeoutMs,
     maxConnectionsPerOrigin: config.providers.maxConnections,
@@ -125,6 +130,7 @@ export async function createSystem(
     instanceId,
     log,
     metrics,
+    facts,
     database,
     secretBox,
     feed,
@@ -144,6 +150,7 @@ export async function createSystem(
   };
   const gauges = setInterval(() => {
     metrics.streamsOpen.set(inFlight.streams);
+    for (const state of ["used", "waiting"] as const) metrics.dbPool.set({ state }, database.load[state]);
   }, gaugeEveryMs).unref();
   feed.on("prices", () => prices.reload());
   feed.on("provider", () => upstreams.reload());
@@ -166,7 +173,12 @@ export async function createSystem(
   };
 }
 
-function databaseOf(config: Config, roles: readonly Role[], url: string): Database {
+function databaseOf(
+  config: Config,
+  roles: readonly Role[],
+  url: string,
+  onWait?: (ms: number) => void,
+): Database {
   const isWorkerAlone = roles.length === 1 && roles[0] === "worker";
   return openDatabase({
     url,
@@ -177,17 +189,28 @@ function databaseOf(config: Config, roles: readonly Role[], url: string): Databa
     applicationName: `modelfaucet ${roles.join(",")}`,
     // Whoever names a direct connection has a pooler on the other one.
     behindPooler: url !== config.database.directUrl,
+    onWait,
   });
 }
 
+/** Counts what does not open, by what it is. */
+function watched(box: SecretBox, facts: InstanceFacts, metrics: Metrics): SecretBox {
+  return {
+    ...box,
+    open: (sealed, place) => {
+      try {
+        return box.open(sealed, place);
+      } catch (error) {
+        facts.secretFailed();
+        metrics.secretOpenFailures.inc({ kind: place.table });
+        throw error;
+      }
+    },
+  };
+}
+
 /** The upstreams that the environment names; the operator's rows are laid over them. */
-function upstreamsOf(
-  config: Config,
-  database: Database,
-  secretBox: SecretBox,
-  log: Logger,
-  metrics: Metrics,
-): Upstreams {
+function upstreamsOf(config: Config, database: Database, secretBox: SecretBox, log: Logger): Upstreams {
   const { litellmBaseUrl, litellmMasterKey, openaiApiKey, openrouterApiKey } = config.providers;
   const configured: ConfiguredUpstream[] = [];
   const trimmed = (url: string): string => url.replace(/\/+$/, "");
@@ -219,7 +242,6 @@ function upstreamsOf(
           owner: "platform",
         });
       } catch (err) {
-        metrics.secretOpenFailures.inc({ kind: "provider_key" });
         log.error({ err }, "a provider key does not open and is left out");
         return null;
       }
@@ -262,10 +284,14 @@ function completeContextOf(parts: Parts): CompleteContext {
       metrics.attempts.inc({ provider, result });
       metrics.upstreamMs.observe({ provider, phase: "first_byte" }, ms);
     },
-    onStage: (stage, ms) => metrics.overheadMs.observe({ stage }, ms),
+    onStage: (stage, ms) => {
+      metrics.overheadMs.observe({ stage }, ms);
+      if (stage === "total") parts.facts.called(ms);
+    },
     onSettled: (run, settlement, figures) => countSettled(metrics, run, settlement, figures),
     onLate: (done) => {
       metrics.settlementsPending.inc();
+      parts.facts.settlesLate(done);
       void done.finally(() => metrics.settlementsPending.dec());
     },
     onError: (err) => log.error({ err }, "a request could not be settled yet"),

@@ -34,7 +34,6 @@ const laterPaths: readonly (readonly [Arrival, ...string[]])[] = [
   [3, "/v1/developer/apps/*/identity-secret/rotate", "/v1/developer/apps/*/identity/test"],
   [3, "/v1/developer/apps/*/debug-log*", "/v1/developer/apps/*/users/*/revoke-sessions"],
   [6, "/v1/developer/apps/*/users/*/erasure"],
-  [2, "/v1/admin/alerts*"],
   [
     3,
     "/v1/admin/operator-tokens*",

@@ -22,6 +22,7 @@ import type { Directory } from "../modules/tenancy/tenancy.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import { createConsoleDoor } from "./console-door.ts";
 import { mountRoutes } from "./harness.ts";
+import { adminAlertRoutes } from "./routes/admin-alerts.ts";
 import { adminAppRoutes } from "./routes/admin-apps.ts";
 import { adminBackupRoutes } from "./routes/admin-backups.ts";
 import { adminBooksRoutes } from "./routes/admin-books.ts";
@@ -117,6 +118,7 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...adminWalletRoutes(common),
       ...adminReconciliationRoutes(),
       ...adminBackupRoutes(),
+      ...adminAlertRoutes(common),
       ...limitRoutes(common),
     ],
     apiRoutes,

@@ -8,9 +8,12 @@ import type { Config, Role } from "../config.ts";
 import { gatewayHint } from "../gateway/hint.ts";
 import { mountGateway } from "../gateway/server.ts";
 import { refuseStale } from "../lib/change-feed.ts";
+import { assertNoTransactionOpen } from "../lib/db.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
+import { createOutbound, type Outbound } from "../lib/outbound.ts";
+import { createMappedLookup } from "../lib/outbound-hosts.ts";
 import { keyCanaryPlace } from "../lib/secret-box.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
@@ -54,10 +57,26 @@ export async function runServe(args: readonly string[], config: Config): Promise
   }
   await system.start();
   const servers = await listen(system);
-  const worker = roles.includes("worker") ? createWorker(system) : null;
+  const worker = roles.includes("worker")
+    ? createWorker({ ...system, openAlertOutbound: alertOutboundOf(system) })
+    : null;
   worker?.start();
   system.log.info({ roles }, "ready");
   return untilSignal(system, servers, worker);
+}
+
+/** A way out of its own: the address of the operators' webhook opens no door for anything else. */
+function alertOutboundOf({ config }: System): (webhook: { url: string }) => Outbound {
+  return (webhook) => {
+    const { origin } = new URL(webhook.url);
+    return createOutbound({
+      connectTimeoutMs: config.providers.connectTimeoutMs,
+      maxConnectionsPerOrigin: 2,
+      isAllowedOrigin: (asked) => asked === origin,
+      assertNoTransactionOpen,
+      lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
+    });
+  };
 }
 
 async function readSchema(config: Config) {
@@ -122,6 +141,7 @@ async function listen(system: System): Promise<HttpServer[]> {
       },
       trustedProxyCidrs: config.trustedProxyCidrs,
       readiness: () => readiness(system),
+      onAnswer: system.facts.answered,
       // The gateway asks for itself, where it asks who calls; what it knows of providers it tells at any time.
       ...(service === "@modelfaucet/api" ? { refuseWork: () => refuseStale(system.feed) } : {}),
       ...(hint ? { notFoundHint: hint } : {}),

@@ -64,7 +64,9 @@ export async function chatCompletions(
   reply.raw.once("close", left);
   if (reply.raw.destroyed || request.raw.socket.destroyed) left();
   if (completion.run.asked.stream) return streamAnswer(request, reply, call, completion, options);
-  const body = await completion.whole().finally(() => noteEnding(request, completion, call.startedAt));
+  const body = await completion
+    .whole()
+    .finally(() => noteEnding(request, completion, call.startedAt, options));
   const priced = body.modelfaucet as JsonObject;
   reply.headers({
     ...answerHeaders(completion),
@@ -150,7 +152,7 @@ async function streamAnswer(
     if (!writer.hasBegun) throw told;
     writer.fail(told.envelope(requestIdOf(call.requestId)));
   } finally {
-    noteEnding(request, completion, call.startedAt);
+    noteEnding(request, completion, call.startedAt, options);
   }
   return reply;
 }
@@ -167,13 +169,21 @@ function factsOf({ run: { facts } }: Completion): Record<string, unknown> {
   };
 }
 
-function noteEnding(request: FastifyRequest, completion: Completion, startedAt: number): void {
+function noteEnding(
+  request: FastifyRequest,
+  completion: Completion,
+  startedAt: number,
+  { context }: ChatCompletionsOptions,
+): void {
   const { run } = completion;
+  const oursMs = overheadMs(completion, startedAt);
+  if (run.settleMs !== null) context.onStage("settle", run.settleMs);
+  context.onStage("total", oursMs);
   Object.assign(request.logFacts ?? {}, {
     provider: run.route.provider,
     model: run.route.model,
     attempts: run.attempts.length,
-    overhead_ms: Math.round(overheadMs(completion, startedAt)),
+    overhead_ms: Math.round(oursMs),
     ...(run.ending === null
       ? {}
       : { outcome: run.ending.outcome, charge_usd: formatUsd(run.ending.chargeUsd) }),
@@ -197,10 +207,17 @@ function headerText(text: string): string {
   return text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent);
 }
 
-/** Ours: everything but the time that attempts took. */
+/**
+ * Ours: everything but the time that attempts took. A stream goes on at its upstream's and its reader's pace, so of that
+ * only what came before its first byte and its settlement count.
+ */
 function overheadMs({ run }: Completion, startedAt: number): number {
   const theirs = run.attempts.reduce((sum, attempt) => sum + attempt.duration_ms, 0);
-  return Math.max(0, performance.now() - startedAt - theirs);
+  const until =
+    run.isStream && run.firstByteMs !== null
+      ? run.firstByteMs + (run.settleMs ?? 0)
+      : performance.now() - startedAt;
+  return Math.max(0, until - theirs);
 }
 
 const laterHeaders: Readonly<Record<string, string>> = {

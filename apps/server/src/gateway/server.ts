@@ -62,17 +62,21 @@ async function complete(
   reply: FastifyReply,
   options: GatewayOptions,
 ): Promise<unknown> {
-  const startedAt = performance.now();
+  const askedAt = performance.now();
   if (options.complete.inFlight.size >= options.maxInFlight) {
     throw new ApiError("service_unavailable", "This gateway has all the requests it can carry; try again.", {
       retryAfterSeconds: 1,
     });
   }
   const session = await authenticated(request, options);
+  const authMs = performance.now() - askedAt;
+  options.complete.onStage("auth", authMs);
   const rawBody = await readBody(request.raw, reply.raw, {
     limitBytes: options.bodyLimitBytes,
     memory: options.bodyMemory,
   });
+  // How long a client takes to send its body is no time of ours.
+  const startedAt = performance.now() - authMs;
   try {
     return await chatCompletions(
       request,

@@ -58,6 +58,8 @@ export function createChangeFeed(options: {
   pollMs: number;
   /** Whether this instance reaches the store of shared rate limits: told with its heartbeat. */
   rateStore?: () => "memory" | "shared" | "away";
+  /** What this instance tells of its last minutes, with its heartbeat. */
+  facts?: () => Record<string, unknown>;
   onError: (error: unknown) => void;
 }): ChangeFeed {
   const listeners = new Map<ChangeKind, Listener[]>();
@@ -69,12 +71,29 @@ export function createChangeFeed(options: {
   let wake: (() => void) | undefined;
   let loop: Promise<void> | undefined;
   let notices: Sql | undefined;
+  // The last time without the database that was long enough to be told of.
+  let away: { ms: number; endedAt: number } | undefined;
+  let failed = false;
+  const beating: Beating = {
+    ...options,
+    facts: () => ({
+      ...options.facts?.(),
+      ...(away === undefined
+        ? {}
+        : {
+            database_away_seconds: Math.round(away.ms / 1_000),
+            database_back_seconds_ago: Math.round((performance.now() - away.endedAt) / 1_000),
+          }),
+    }),
+  };
 
   const poll = async (): Promise<void> => {
     const asked = performance.now();
     const { changes, now } = await options.database.write({ purpose: "cache" }, (tx) =>
-      readChanges(tx, options, seen),
+      readChanges(tx, beating, seen),
     );
+    if (failed && asked - polledAt > freshForMs) away = { ms: asked - polledAt, endedAt: asked };
+    failed = false;
     clock = { databaseMs: now, at: (asked + performance.now()) / 2 };
     for (const change of changes) {
       for (const listener of listeners.get(change.kind) ?? []) await listener(change.target_id);
@@ -82,7 +101,7 @@ export function createChangeFeed(options: {
     }
     // Told only now: whoever waits for this instance waits for its copies, not for its having read the news.
     if (changes.length > 0)
-      await options.database.write({ purpose: "cache" }, (tx) => beat(tx, options, seen));
+      await options.database.write({ purpose: "cache" }, (tx) => beat(tx, beating, seen));
     polledAt = asked;
   };
   const run = async (): Promise<void> => {
@@ -92,7 +111,10 @@ export function createChangeFeed(options: {
         setTimeout(resolve, options.pollMs).unref();
       });
       if (stopped) return;
-      await poll().catch(options.onError);
+      await poll().catch((error) => {
+        failed = true;
+        options.onError(error);
+      });
     }
   };
   return {
@@ -138,20 +160,28 @@ async function readChanges(
   return { changes: [...changes], now: await beat(tx, options, seen) };
 }
 
-type Beating = { instanceId: string; roles: readonly string[]; rateStore?: () => string };
+type Beating = {
+  instanceId: string;
+  roles: readonly string[];
+  rateStore?: () => string;
+  facts: () => Record<string, unknown>;
+};
 
 /** Says that this instance lives and how far it has come; gives the database's clock in milliseconds. */
-async function beat(
-  tx: Tx,
-  options: Beating,
-  seen: bigint,
-): Promise<number> {
+async function beat(tx: Tx, options: Beating, seen: bigint): Promise<number> {
   const [row] = await tx<{ now_ms: number }[]>`
-    insert into instances (id, roles, version_seen, rate_store)
-    values (${options.instanceId}, ${[...options.roles]}, ${seen.toString()}, ${options.rateStore?.() ?? "memory"})
-    on conflict (id) do update set version_seen = excluded.version_seen, rate_store = excluded.rate_store, heartbeat_at = mf_now()
+    insert into instances (id, roles, version_seen, rate_store, facts)
+    values (${options.instanceId}, ${[...options.roles]}, ${seen.toString()}, ${options.rateStore?.() ?? "memory"},
+      ${tx.json(options.facts() as never)})
+    on conflict (id) do update set version_seen = excluded.version_seen, rate_store = excluded.rate_store,
+      facts = excluded.facts, heartbeat_at = mf_now()
     returning (extract(epoch from mf_now()) * 1000)::float8 as now_ms`;
   return row!.now_ms;
+}
+
+/** Forgets instances that were silent for ten minutes: they ended without saying so, and their successors have ids of their own. */
+export async function forgetSilentInstances(tx: Tx): Promise<void> {
+  await tx`delete from instances where heartbeat_at < (select max(heartbeat_at) from instances) - interval '10 minutes'`;
 }
 
 export async function waitUntilSeen(

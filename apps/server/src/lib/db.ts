@@ -26,6 +26,8 @@ export type DatabaseOptions = {
    * session is told at its start is told to each transaction.
    */
   behindPooler?: boolean;
+  /** Told how long a transaction waited for its connection. */
+  onWait?: ((ms: number) => void) | undefined;
 };
 
 export type Database = {
@@ -38,6 +40,8 @@ export type Database = {
   write<T>(tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T>;
   /** A connection outside transactions: LISTEN, the books' committer. */
   connect(options: { max: number; connection?: Record<string, string>; statementTimeoutMs?: number }): Sql;
+  /** Transactions of the pool: those that have a connection, and those that wait for one. */
+  readonly load: { readonly used: number; readonly waiting: number };
   /** True when the database answers within two seconds. */
   isUp(): Promise<boolean>;
   close(): Promise<void>;
@@ -75,20 +79,23 @@ export function openDatabase(options: DatabaseOptions): Database {
       } as unknown as Record<string, string>,
     });
   const pool = connect({ max: options.poolMax });
+  const load = { used: 0, waiting: 0 };
   const run = <T>(mode: string, tenant: TenantSettings, work: (tx: Tx) => Promise<T>): Promise<T> =>
     openTransaction.run(true, () =>
-      beginningWithin(
-        options.connectTimeoutMs,
-        (begun) =>
-          pool.begin(mode, async (tx) => {
-            await applySettings(tx, tenant);
-            if (options.behindPooler) await applyTimeouts(tx, options);
-            begun();
-            return work(tx);
-          }) as Promise<T>,
-      ),
+      beginningWithin(options.connectTimeoutMs, (begun) => {
+        const place = takePlace(load, options.onWait);
+        const running = pool.begin(mode, async (tx) => {
+          place.connected();
+          await applySettings(tx, tenant);
+          if (options.behindPooler) await applyTimeouts(tx, options);
+          begun();
+          return work(tx);
+        }) as Promise<T>;
+        return running.finally(place.left);
+      }),
     );
   return {
+    load,
     read: (tenant, work) => run("isolation level repeatable read read only", tenant, work),
     write: (tenant, work) => run("isolation level read committed read write", tenant, work),
     connect,
@@ -167,6 +174,27 @@ export function databaseAway(cause: unknown): ApiError {
       cause,
     },
   );
+}
+
+/** Counts one transaction where it is: waiting for a connection, then using it. */
+function takePlace(
+  load: { used: number; waiting: number },
+  onWait: DatabaseOptions["onWait"],
+): { connected(): void; left(): void } {
+  const asked = performance.now();
+  let at: "waiting" | "used" = "waiting";
+  load.waiting++;
+  return {
+    connected: () => {
+      load.waiting--;
+      load.used++;
+      at = "used";
+      onWait?.(performance.now() - asked);
+    },
+    left: () => {
+      load[at]--;
+    },
+  };
 }
 
 /** What has not begun in time is never begun: nobody waits for it any more. */

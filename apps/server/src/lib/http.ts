@@ -34,6 +34,8 @@ export type HttpServerOptions = {
   readiness(): Promise<Record<string, boolean>>;
   /** Asked before anything but health, readiness and metrics. @throws ApiError where no new work can be taken */
   refuseWork?(): void;
+  /** Told of every answer but those to health, readiness and metrics. */
+  onAnswer?(status: number): void;
   /** A second sentence for an unknown path, that says where to go. */
   notFoundHint?(method: string, path: string): string | undefined;
   monitoring: {
@@ -128,6 +130,7 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }, s
       const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
       const route = request.is404 ? "unmatched" : (request.routeOptions.url ?? "unmatched");
       count(request.method, route, status, durationMs);
+      if (!operationPaths.has(route)) options.onAnswer?.(status);
       writeAccessLine(options.log, request, { route, status, durationMs, address });
     });
     const origin = request.headers.origin;

@@ -74,15 +74,17 @@ export function createMetrics(build: { version: string; schema: string }) {
     ]),
     booksAgeSeconds: gauge("books_age_seconds", "Seconds since the last reconciliation."),
     walletsInDebt: gauge("wallets_in_debt", "Wallets below zero."),
+    backupAgeSeconds: gauge(
+      "backup_age_seconds",
+      "Seconds since the snapshot of the newest backup; without end while there is none.",
+    ),
     projectorLagSeconds: gauge(
       "projector_lag_seconds",
       "Age of the oldest row of the log that a projector has not read.",
       ["projector"],
     ),
-    backupAgeSeconds: gauge(
-      "backup_age_seconds",
-      "Seconds since the snapshot of the newest backup; without end while there is none.",
-    ),
+    jobs: counter("jobs_total", "Runs of the worker's jobs.", ["job", "result"]),
+    jobOldestSeconds: gauge("job_oldest_seconds", "Seconds for which a job has been due.", ["job"]),
     authFailures: counter("auth_failures_total", "Refused credentials.", ["service", "kind"]),
     egressRefused: counter("egress_refused_total", "Connections refused by the egress guard.", [
       "entrance",

@@ -1,81 +1,102 @@
+import { type AlertWebhook, deliverNotices } from "../flows/deliver-notices.ts";
+import { evaluateAlerts } from "../flows/evaluate-alerts.ts";
 import { createRecovery } from "../flows/recover-requests.ts";
 import { type RetentionLimits, removeEnded } from "../flows/retention.ts";
 import { type Database, sqlState } from "../lib/db.ts";
+import type { InstanceFacts } from "../lib/instance-facts.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { formatUsd } from "../lib/money.ts";
+import type { Outbound } from "../lib/outbound.ts";
 import { newestBackups } from "../modules/backup/backup.ts";
-import {
-  type Books,
-  type Check,
-  createContinuityCheck,
-  minuteChecks,
-  runChecks,
-} from "../modules/books/books.ts";
+import { type Books, createContinuityCheck } from "../modules/books/books.ts";
 import { createProjectors, readProjectors } from "../projectors/projectors.ts";
+import { checkBooks, checkDeepSums } from "./books-checking.ts";
+import { createJobs } from "./jobs.ts";
 
 export type Worker = { start(): void; stop(): Promise<void> };
 
 type WorkerParts = {
-  config: { retention: RetentionLimits; minuteMs: number };
+  config: {
+    retention: RetentionLimits;
+    minuteMs: number;
+    priceBookMaxAgeDays: number;
+    alertWebhook: AlertWebhook | null;
+  };
   database: Database;
   books: Books;
   metrics: Metrics;
+  facts: Pick<InstanceFacts, "setLateJobs">;
+  /** Opens the way to the operators' webhook and to nothing else. */
+  openAlertOutbound: (webhook: AlertWebhook) => Outbound;
   log: Logger;
 };
 
 const gaugeEveryMs = 5_000;
+const noticesEveryMs = 1_000;
 const partitionEveryMs = 6 * 3_600_000;
 const retentionEveryMs = 24 * 3_600_000;
+/** Half a minute is a minute's work, so that a fault shows within one; an hour is so many of them. */
+const minutesInAnHour = 120;
 
-/** What has to happen without anybody asking: recovery, the minute's checks of the books, next month's partitions. */
+/** What has to happen without anybody asking: recovery, the checks of the books, alerts, next month's partitions. */
 export function createWorker(parts: WorkerParts): Worker {
-  const onError = (err: unknown): void => parts.log.error({ err }, "a job of the worker failed");
+  const { config, database, metrics, log } = parts;
+  const onError = (err: unknown): void => log.error({ err }, "a job of the worker failed");
   const recovery = createRecovery({
-    database: parts.database,
+    database,
     books: parts.books,
-    onRecovered: (result) => parts.metrics.requestsRecovered.inc({ result }),
+    onRecovered: (result) => metrics.requestsRecovered.inc({ result }),
     onError,
   });
-  const projectors = createProjectors({ database: parts.database, onError });
-  const timers: NodeJS.Timeout[] = [];
-  const every = (ms: number, job: () => Promise<void>): void => {
-    let running = false;
-    const run = async (): Promise<void> => {
-      if (running) return;
-      running = true;
-      await job().catch(onError);
-      running = false;
-    };
-    void run();
-    timers.push(setInterval(run, ms).unref());
-  };
+  const projectors = createProjectors({ database, onError });
+  const jobs = createJobs({
+    metrics,
+    onError: (job, err) => log.error({ err, job }, "a job of the worker failed"),
+  });
+  parts.facts.setLateJobs(jobs.late);
+  const webhook = config.alertWebhook;
+  const outbound = webhook && parts.openAlertOutbound(webhook);
   let checkedAt = performance.now();
   const continuity = createContinuityCheck();
   return {
     start: () => {
       recovery.start();
       projectors.start();
-      every(parts.config.minuteMs, async () => {
+      jobs.every("books_minute", config.minuteMs, async () => {
         await checkBooks(parts, continuity);
         checkedAt = performance.now();
       });
-      every(gaugeEveryMs, async () => {
-        parts.metrics.booksAgeSeconds.set((performance.now() - checkedAt) / 1_000);
+      const hourMs = config.minuteMs * minutesInAnHour;
+      jobs.every("books_deep", hourMs / 4, () => checkDeepSums(parts, hourMs / 1_000));
+      jobs.every("alerts", config.minuteMs, () => judgeAlerts(parts));
+      if (outbound) {
+        const sending = { database, outbound, webhook };
+        jobs.every("alert_notices", noticesEveryMs, async () => void (await deliverNotices(sending)));
+      }
+      jobs.every("gauges", gaugeEveryMs, async () => {
+        metrics.booksAgeSeconds.set((performance.now() - checkedAt) / 1_000);
         await readGauges(parts);
       });
-      every(partitionEveryMs, () =>
-        parts.database.write({}, async (tx) => {
+      jobs.every("partitions", partitionEveryMs, () =>
+        database.write({}, async (tx) => {
           await tx`select mf_ensure_usage_partitions()`;
         }),
       );
-      every(retentionEveryMs, () => retain(parts));
+      jobs.every("retention", retentionEveryMs, () => retain(parts));
     },
     stop: async () => {
-      for (const timer of timers) clearInterval(timer);
-      await Promise.all([recovery.stop(), projectors.stop()]);
+      jobs.stop();
+      await Promise.all([recovery.stop(), projectors.stop(), outbound?.close()]);
     },
   };
+}
+
+async function judgeAlerts({ config, database, log }: WorkerParts): Promise<void> {
+  const onError = (err: unknown): void => log.error({ err }, "an alert rule could not be judged");
+  const deps = { database, notifies: config.alertWebhook !== null, onError };
+  const result = await evaluateAlerts(deps, config);
+  for (const { rule, target, kind } of result?.opened ?? []) log.warn({ rule, target, kind }, "alert opened");
+  for (const { rule, target, kind } of result?.closed ?? []) log.info({ rule, target, kind }, "alert closed");
 }
 
 /** What the servers' login may remove; whole months of usage are for their owner alone. */
@@ -88,30 +109,6 @@ async function retain({ config, database, log }: WorkerParts): Promise<void> {
     if (sqlState(error) !== "42501") throw error;
     log.warn("this login may not remove rows, so retention is left to `mf retention run`");
   }
-}
-
-async function checkBooks({ database, books, metrics, log }: WorkerParts, continuity: Check): Promise<void> {
-  const results = await database.read({ purpose: "operator" }, (tx) =>
-    runChecks(tx, [...minuteChecks, continuity]),
-  );
-  for (const { name, violations, offUsd, samples } of results) {
-    metrics.booksFailedChecks.set({ check: name }, violations);
-    metrics.booksDriftUsd.set({ check: name }, Number.parseFloat(formatUsd(offUsd)));
-    if (violations > 0) log.error({ check: name, violations, samples }, "the books do not agree");
-  }
-  const suspected = results.flatMap(({ accountIds }) => accountIds);
-  if (suspected.length > 0 || (await hasStoppedAccounts(database))) {
-    const { stopped, released } = await books.stopDrifting(suspected);
-    if (stopped + released > 0) log.warn({ stopped, released }, "accounts were stopped or released");
-  }
-}
-
-async function hasStoppedAccounts(database: Database): Promise<boolean> {
-  const rows = await database.read(
-    { purpose: "operator" },
-    (tx) => tx`select 1 from accounts where stopped_at is not null limit 1`,
-  );
-  return rows.length > 0;
 }
 
 async function readGauges({ database, metrics }: WorkerParts): Promise<void> {

@@ -2,6 +2,7 @@ import type { RouteDefinition } from "../route.ts";
 import * as admin from "./admin.ts";
 import * as adminBackups from "./admin-backups.ts";
 import * as adminBooks from "./admin-books.ts";
+import * as alerts from "./alerts.ts";
 import * as analytics from "./analytics.ts";
 import * as apps from "./apps.ts";
 import * as console from "./console.ts";
@@ -22,6 +23,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   admin,
   adminBackups,
   adminBooks,
+  alerts,
   analytics,
   platform,
   limits,

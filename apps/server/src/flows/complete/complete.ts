@@ -33,7 +33,7 @@ export type CompleteContext = AttemptContext &
     credentialRate: CredentialRate;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
-    onStage: (stage: "plan" | "hold" | "relay" | "settle", ms: number) => void;
+    onStage: (stage: "auth" | "plan" | "hold" | "settle" | "total", ms: number) => void;
   };
 
 export type CompletionRequest = {
@@ -91,6 +91,7 @@ async function admit(
   keeps: boolean,
   context: CompleteContext,
 ): Promise<Completion> {
+  const admittedAt = performance.now();
   if (!context.feed.isFresh()) {
     throw new ApiError(
       "service_unavailable",
@@ -116,7 +117,7 @@ async function admit(
     upstreams: context.upstreams,
   });
   const planned = performance.now();
-  context.onStage("plan", planned - request.startedAt);
+  context.onStage("plan", planned - admittedAt);
   const facts: RequestFacts = {
     requestId: request.requestId,
     appId: session.appId,

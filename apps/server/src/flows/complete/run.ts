@@ -30,6 +30,8 @@ export class Run {
   saidDone = false;
   stopReason: StopReason | null = null;
   firstByteMs: number | null = null;
+  /** How long the answer waited for its settlement; `null` before it. */
+  settleMs: number | null = null;
   /** How it ended, what it cost its payer and how many tokens it was, once that is decided. */
   ending: { outcome: string; chargeUsd: Usd; tokens: number } | null = null;
 

@@ -129,6 +129,7 @@ async function close(
   const settlement = settlementOf(run, ending);
   const preview = previewFigures(settlement, run.held.holdUsd);
   await failpoint("before_settle");
+  const askedAt = performance.now();
   const closing = context.books.close({
     appId: run.appId,
     requestId: run.requestId,
@@ -142,6 +143,7 @@ async function close(
     return figures;
   });
   const figures = await withinMs(finished, context.settleWaitMs, context.onError);
+  run.settleMs = performance.now() - askedAt;
   if (figures === null) context.onLate(finished.catch(() => {}));
   await failpoint("after_settle");
   const stopped = ending.stopped === "balance" ? "balance" : null;
