@@ -254,6 +254,23 @@ describe("doctor", () => {
     );
   });
 
+  it("alerts that are open: those that wake somebody fail, the others want an eye", async () => {
+    const open = await broken(
+      `insert into alerts (id, rule, kind, target, closed_at, acknowledged_by, acknowledged_at) values
+        (gen_random_uuid(), 'books_drift', 'page', 'platform', null, null, null),
+        (gen_random_uuid(), 'redis_away', 'ticket', 'platform', null, null, null),
+        (gen_random_uuid(), 'hold_open', 'page', 'platform', null, 'somebody', mf_now()),
+        (gen_random_uuid(), 'over', 'page', 'platform', mf_now(), null, null)`,
+      "delete from alerts",
+      () => complaints(),
+    );
+    expect(open.sort()).toEqual([
+      expect.stringMatching(/^fail alerts: books_drift of platform, since 20/),
+      expect.stringMatching(/^warn alerts: hold_open of platform.*acknowledged$/),
+      expect.stringMatching(/^warn alerts: redis_away of platform/),
+    ]);
+  });
+
   it("tells a server that keeps sessions from a pooler that lends connections and does not clear up", async () => {
     const other = postgres(database.runtimeUrl, { max: 1, onnotice: () => {} });
     expect(await lendsSessions(sql, other)).toBe(false);

@@ -7,7 +7,7 @@ import { clockFindings, connectionFindings, poolerFindings, schemaFindings } fro
 import { type Finding, fail, type Patient } from "./finding.ts";
 import { keyFindings } from "./keys.ts";
 import { loginFindings } from "./logins.ts";
-import { backupFindings, redisFindings } from "./upkeep.ts";
+import { alertFindings, backupFindings, redisFindings } from "./upkeep.ts";
 import { upstreamFindings } from "./upstreams.ts";
 
 export const doctorHelp = `usage: pnpm mf doctor [--fix-permissions] [--json]
@@ -35,6 +35,7 @@ const ofTheDatabase: readonly Check[] = [
   ["redis", redisFindings],
   ["prices", upstreamFindings],
   ["backup", backupFindings],
+  ["alerts", alertFindings],
 ];
 
 const withinMs = 15_000;

@@ -1,6 +1,24 @@
+import { listAlerts, ruleNamed } from "../../modules/alert/alert.ts";
 import { newestBackups } from "../../modules/backup/backup.ts";
 import { createSharedStore } from "../../modules/rate/shared-store.ts";
 import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
+
+const mostAlerts = 50;
+
+/** What the worker has found and what still holds. */
+export async function alertFindings({ database }: Patient): Promise<Finding[]> {
+  const open = await database.read({ purpose: "operator" }, (tx) =>
+    listAlerts(tx, { before: null, limit: mostAlerts, state: "open" }),
+  );
+  if (open.length === 0) return [ok("alerts", "none is open")];
+  return open.map(({ rule, kind, target, openedAt, acknowledgedBy }) => {
+    const says = `${rule} of ${target}, since ${openedAt.toISOString()}`;
+    if (acknowledgedBy !== null)
+      return warn("alerts", `${says}, acknowledged`, "it closes when its cause is gone");
+    const remedy = ruleNamed(rule)?.remedy.replace(/\.$/, "") ?? "see the console";
+    return kind === "page" ? fail("alerts", says, remedy) : warn("alerts", says, remedy);
+  });
+}
 
 const redisWithinMs = 2_000;
 
