@@ -15,6 +15,8 @@ const flows = new RegExp(`^${server}/flows/`);
 const doors = new RegExp(`^${server}/modules/([a-z-]+)/\\1\\.ts$`);
 const moduleTypes = new RegExp(`^${server}/modules/`);
 const contract = /^@modelfaucet\/contract\//;
+/** Names alone, without a schema: the one file of the contract that may be in a page. */
+const scopes = /^@modelfaucet\/contract\/scopes\.ts$/;
 const edge = (name: string): Row => ({
   from: new RegExp(`^${server}/${name}/`),
   may: [new RegExp(`^${server}/${name}/`), flows, doors, lib, contract],
@@ -45,13 +47,38 @@ const table: readonly Row[] = [
   { from: lib, may: [lib, /^@modelfaucet\/contract\/errors\.ts$/] },
   { from: /^packages\/contract\//, may: [/^packages\/contract\//, /^zod$/] },
   { from: /^packages\/sdk\//, may: [/^packages\/sdk\//], types: [contract] },
+  {
+    from: /^apps\/dashboard\/src\/(format|ui)\//,
+    may: [/^apps\/dashboard\/src\/(format|ui)\//, /^react(\/|$)/, /^radix-ui$/],
+  },
+  {
+    from: /^apps\/dashboard\/src\/developer\//,
+    may: [
+      /^apps\/dashboard\/src\/(?!operator\/)/,
+      scopes,
+      /^(react|recharts|jsonc-parser|@tanstack\/.*)(\/|$)/,
+    ],
+    types: [contract],
+  },
+  {
+    from: /^apps\/dashboard\/src\//,
+    may: [
+      /^apps\/dashboard\/src\//,
+      scopes,
+      /^(react|react-dom|radix-ui|recharts|cmdk|@tanstack\/.*)(\/|$)/,
+      /\.css$/,
+    ],
+    types: [contract],
+  },
   { from: /^packages\/react\//, may: [/^packages\/react\//, /^@modelfaucet\/sdk\//, /^react(\/|$)/] },
 ];
 
 const ownModule = new RegExp(`^(${server}/modules/[a-z-]+/)`);
 const rulesMay = [/\/lib\/(money|ids|errors)\.ts$/, /^@modelfaucet\/contract\//];
 
-const sources = sourcesUnder(["apps/server/src", "packages"], /\.tsx?$/).filter(({ path }) => !isTest(path));
+const sources = sourcesUnder(["apps/server/src", "apps/dashboard/src", "packages"], /\.tsx?$/).filter(
+  ({ path }) => !isTest(path),
+);
 
 test("every import is one that the table allows", () => {
   expect(sources.flatMap(breachesOf)).toEqual([]);

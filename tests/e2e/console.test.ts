@@ -254,7 +254,7 @@ test("everything is done by keyboard", async () => {
   await screenshot(page, "console-palette");
   await page.keyboard.type("reques");
   await page.keyboard.press("Enter");
-  await page.waitForURL("**/requests");
+  await page.getByText("Newest first").waitFor();
   await page.locator("[data-row]").first().waitFor();
 
   await page.keyboard.press("/");

@@ -10,6 +10,7 @@ test("without any variable: usual ports, simulated provider, embedded database",
     "PORT_API=3001",
     "PORT_GATEWAY=3002",
     "PORT_WORKER=3003",
+    "PORT_DASHBOARD=5173",
     "PORT_CRM_DEMO=5174",
     "PORT_SIMULATED_PROVIDER=4010",
   ]);
@@ -19,16 +20,16 @@ test("without any variable: usual ports, simulated provider, embedded database",
   });
 });
 
-test("`--no-ui` needs no port for the page, a real provider none for the simulated one", async () => {
-  const env = { OPENAI_API_KEY: "sk-0123456789abcdef0123456789abcdef" };
+test("`--no-ui` needs no port for a page, a real provider none for the simulated one", async () => {
+  const env = { OPENAI_API_KEY: "sk-h7Qz2LkV9xTn4RbW8yGc3MdF6sJp1EaU" };
   const { ports, providers } = await readSettings({ ...flags, ui: false }, env);
-  expect(ports).toMatchObject({ crmDemo: null, simulatedProvider: null });
+  expect(ports).toMatchObject({ dashboard: null, crmDemo: null, simulatedProvider: null });
   expect(providers).toEqual(["OpenAI"]);
 });
 
 test("`--ports free` gives every part a port of its own", async () => {
   const { ports } = await readSettings({ ...flags, freePorts: true }, {});
-  expect(new Set(Object.values(ports)).size).toBe(5);
+  expect(new Set(Object.values(ports)).size).toBe(6);
   expect(Object.values(ports)).not.toContain(3001);
 });
 

@@ -32,7 +32,7 @@ export function KeysDialog({ close }: { close: () => void }) {
   );
 }
 
-export function Kbd({ children }: { children: string }) {
+function Kbd({ children }: { children: string }) {
   return (
     <kbd className="rounded-sm border border-b-2 border-line-strong bg-sunken px-1.5 py-0.5 font-sans text-xs font-medium text-muted">
       {children}

@@ -2,7 +2,7 @@ import { may, type Session } from "../api/session.ts";
 import { operatorPlaces } from "../operator/places.ts";
 
 /** The screens of a session's menu, by group. */
-export const developerPlaces = [
+const developerPlaces = [
   { to: "/", label: "Overview", group: "Developer", scope: "developer:usage:read" },
   { to: "/requests", label: "Requests", group: "Developer", scope: "developer:usage:read" },
   { to: "/apps", label: "Apps", group: "Developer", scope: "developer:apps:read" },

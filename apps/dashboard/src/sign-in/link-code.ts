@@ -4,8 +4,11 @@
  */
 let code: string | null = null;
 
-/** Moves the code from the address into memory. */
+/** Moves the code from the address into memory; a link that is opened where this page is open already begins it anew. */
 export function takeLinkCode(): void {
+  addEventListener("hashchange", () => {
+    if (location.pathname === "/sign-in" && codeIn(location.hash) !== null) location.reload();
+  });
   if (location.pathname !== "/sign-in" || location.hash.length < 2) return;
   code = codeIn(location.hash);
   history.replaceState(null, "", location.pathname + location.search);
@@ -22,8 +25,7 @@ export function spendLinkCode(): string | null {
   return taken;
 }
 
-/** `#code=…` or the bare code. */
+/** The code in `#code=…`. */
 export function codeIn(hash: string): string | null {
-  const text = hash.replace(/^#/, "");
-  return new URLSearchParams(text).get("code") || (text.includes("=") ? null : text) || null;
+  return new URLSearchParams(hash.replace(/^#/, "")).get("code") || null;
 }
