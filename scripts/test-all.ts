@@ -1,5 +1,6 @@
 // `npm test`: what CI runs. The last line is `N passed, N failed`; a failed part of the check and each process that a
 // test left behind count as one failure.
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { type PartResult, partLine, runStaticParts, runUnitTests } from "./check-parts.ts";
 import { endLeaked, markTestRun } from "./leaked-processes.ts";
@@ -42,10 +43,10 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function runEverything(): Promise<PartResult[]> {
   const tell = (result: PartResult) => console.log(partLine(result));
+  const litellm = installLitellm();
   const results = [...(await runStaticParts(tell)), await runUnitTests(tell)];
-  for (const { sentence, files } of needs.filter(({ isMet }) => !isMet))
-    console.log(`\nThese did not run: ${sentence}: ${files.join(", ")}`);
   for (const project of projects) {
+    if (project === "conformance") await litellm;
     if (project === "e2e" && !chromiumPaths.some((path) => existsSync(path))) {
       console.log("\nThe browser tests did not run: no Chromium was found, install the package `chromium`.");
       continue;
@@ -55,7 +56,18 @@ async function runEverything(): Promise<PartResult[]> {
     console.log(partLine({ ...result, output: "" }));
     results.push(result);
   }
+  for (const { sentence, files } of needs.filter(({ isMet }) => !isMet))
+    console.log(`\nThese did not run: ${sentence}: ${files.join(", ")}`);
   return results;
+}
+
+/** Takes minutes of waiting for a network, so it goes on beside the first tests; without it its tests are left out. */
+function installLitellm(): Promise<void> {
+  const child = spawn(process.execPath, ["scripts/install-litellm.ts"], { stdio: "ignore" });
+  return new Promise((resolve) => {
+    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
+  });
 }
 
 function sum(results: readonly PartResult[], count: (result: PartResult) => number): number {

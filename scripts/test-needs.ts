@@ -1,6 +1,7 @@
 // What single tests need from the machine beyond Node. Where it is missing they are left out of the run, which says so:
 // a test that did not run never counts as passed.
 import { existsSync } from "node:fs";
+import { hasLitellm } from "@modelfaucet/testkit/litellm.ts";
 
 export type Need = {
   /** What is missing, and how to get it. */
@@ -42,6 +43,19 @@ export const needs: readonly Need[] = [
     sentence: "no PostgreSQL 15 was found, install the package `postgresql-15`",
     isMet: existsSync("/usr/lib/postgresql/15/bin/pg_dump"),
     files: ["tests/acceptance/backup.test.ts", "tests/crash/backup.test.ts"],
+  },
+  {
+    sentence: "no Redis was found, install the package `redis-server`",
+    isMet: existsSync("/usr/bin/redis-server"),
+    files: ["tests/acceptance/*redis*.test.ts"],
+  },
+  {
+    sentence: "LiteLLM is not installed, run `pnpm litellm:install` (it takes a Python 3 with venv)",
+    // `npm test` installs it while the first tests run.
+    get isMet() {
+      return hasLitellm();
+    },
+    files: ["tests/conformance/litellm.test.ts"],
   },
 ];
 

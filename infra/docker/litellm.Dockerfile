@@ -2,7 +2,7 @@
 # configuration of this repository in it.
 FROM python:3.13.5-slim-bookworm AS litellm
 RUN ["useradd", "--uid", "10001", "--no-create-home", "--home-dir", "/tmp", "--shell", "/usr/sbin/nologin", "litellm"]
-RUN ["pip", "install", "--no-cache-dir", "litellm[proxy]==1.110.2"]
+RUN ["pip", "install", "--no-cache-dir", "litellm[proxy]==1.108.7"]
 COPY infra/litellm /etc/litellm
 # It asks nobody for prices, writes no pages of its own and runs from a read-only file system.
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 LITELLM_LOCAL_MODEL_COST_MAP=True DISABLE_ADMIN_UI=True LITELLM_NON_ROOT=true

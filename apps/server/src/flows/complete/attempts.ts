@@ -148,7 +148,7 @@ async function tryOnce(
       return begun;
     } catch (caught) {
       error = asUpstreamError(caught);
-      if (error.status !== 401) break;
+      if (error.status !== 401 && error.refusal !== "key_refused") break;
     }
   }
   noteFailure(run, route, error!, started, context);

@@ -99,6 +99,8 @@ const refusalByCode: Readonly<Record<string, UpstreamRefusal>> = {
   model_not_found: "model_unknown",
   invalid_api_key: "key_refused",
   authentication_error: "key_refused",
+  // LiteLLM without a database answers a key that is not its master key so, with status 400. Source: litellm 1.108.7.
+  no_db_connection: "key_refused",
   insufficient_quota: "quota",
   rate_limit_exceeded: "rate_limit",
 };
