@@ -128,7 +128,7 @@ describe("identity modes", () => {
     expect((await open(input, caller)).verified).toBe(true);
   });
 
-  it("demo: works without proof, but neither in production nor with the account", async () => {
+  it("A150: demo works without proof, but neither in production nor with the account", async () => {
     await makeApp(bed, "app_demo", { identityMode: "demo" });
     const input = { publicAppId: "app_demo", externalUserId: "u" };
     const session = await open(input);
