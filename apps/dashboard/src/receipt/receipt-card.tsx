@@ -106,7 +106,7 @@ function Line({
 }) {
   return (
     <tr className={strong ? "font-semibold [&>td]:border-line-strong" : quiet ? "text-muted" : ""}>
-      <Td>
+      <Td className="max-sm:py-1.5">
         {name}
         {quantity !== undefined && (
           <span className="num block text-xs font-normal text-muted sm:hidden">

@@ -5,7 +5,8 @@ import { Card } from "../../ui/card.tsx";
 import { classNames } from "../../ui/class-names.ts";
 import { ExactMoney } from "../../ui/money.tsx";
 import type { RequestDetail } from "./request-query.ts";
-import { oursMs, Timeline } from "./timeline.tsx";
+import { timeSpent } from "./time-spent.ts";
+import { Timeline } from "./timeline.tsx";
 import { payerWords } from "./words.tsx";
 
 type Step = { key: string; at: number | null; done: boolean; what: ReactNode; note?: ReactNode };
@@ -13,12 +14,13 @@ type Step = { key: string; at: number | null; done: boolean; what: ReactNode; no
 /** What happened, in order: planned, held, tried, settled. */
 export function RequestStory({ request }: { request: RequestDetail }) {
   const { duration_ms: took } = request;
+  const oursMs = timeSpent(request)?.oursMs ?? 0;
   return (
     <Card
       title="What happened"
       {...(took === undefined
         ? { note: "still running" }
-        : { note: `${showDuration(took)}, of which ${showDuration(oursMs(request))} ours` })}
+        : { note: `${showDuration(took)}, of which ${showDuration(oursMs)} ours` })}
     >
       <Timeline request={request} />
       <ol className="px-4 pb-3">
@@ -45,7 +47,7 @@ export function RequestStory({ request }: { request: RequestDetail }) {
 }
 
 function stepsOf(request: RequestDetail): Step[] {
-  const ours = oursMs(request);
+  const ours = timeSpent(request)?.oursMs ?? 0;
   let at = ours;
   const tries = request.attempts.map((attempt): Step => {
     const began = at;
@@ -82,11 +84,14 @@ function stepsOf(request: RequestDetail): Step[] {
 
 function attemptStep(attempt: RequestDetail["attempts"][number], request: RequestDetail): Omit<Step, "at"> {
   const served = attempt.number === request.attempts.length && request.status !== "failed";
+  const streamMs = served ? (timeSpent(request)?.streamMs ?? 0) : 0;
   const facts = [
     attempt.provider,
     attempt.model,
-    attempt.first_byte_ms === undefined ? null : `first byte after ${showDuration(attempt.first_byte_ms)}`,
-    attempt.duration_ms === undefined ? null : showDuration(attempt.duration_ms),
+    attempt.duration_ms === undefined
+      ? null
+      : `${served ? "first byte after " : ""}${showDuration(attempt.duration_ms)}`,
+    streamMs > 0 ? `then a stream of ${showDuration(streamMs)}` : null,
     served ? null : "not charged",
   ];
   return {

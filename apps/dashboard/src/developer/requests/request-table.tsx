@@ -29,7 +29,9 @@ export function RequestTable({
       head={
         <>
           <Th className="max-sm:hidden">When</Th>
-          <Th wide>Feature · model · app</Th>
+          <Th wide className="max-sm:pl-4">
+            Feature · model · app
+          </Th>
           <Th>State</Th>
           {!brief && (
             <>
@@ -78,7 +80,7 @@ function RequestRow({
           <Moment at={item.created_at} />
         </Link>
       </Td>
-      <Td wide className="max-sm:py-2">
+      <Td wide className="max-sm:py-2 max-sm:pl-4">
         <Link {...link} className="rounded-sm no-underline hover:text-accent">
           {item.feature_key}
         </Link>

@@ -1,6 +1,7 @@
 import { showDuration } from "../../format/count.ts";
 import { classNames } from "../../ui/class-names.ts";
 import type { RequestDetail } from "./request-query.ts";
+import { timeSpent } from "./time-spent.ts";
 
 type Part = { key: string; ms: number; text: string; look: string };
 
@@ -39,43 +40,29 @@ export function Timeline({ request }: { request: RequestDetail }) {
   );
 }
 
-/** What is not the providers' time is ours: plan, hold and the count before the settlement. */
-export function oursMs({ duration_ms: all = 0, attempts }: RequestDetail): number {
-  return Math.max(0, all - attempts.reduce((sum, attempt) => sum + (attempt.duration_ms ?? 0), 0));
-}
-
 function partsOf(request: RequestDetail): Part[] {
-  if (request.duration_ms === undefined) return [];
-  const ours = oursMs(request);
-  const last = request.attempts.at(-1);
-  const failed = request.attempts.slice(0, -1).map(({ number, duration_ms: ms = 0 }) => ({
-    key: `attempt ${number}`,
+  const spent = timeSpent(request);
+  if (!spent) return [];
+  const { oursMs, attemptsMs, streamMs } = spent;
+  const failed = attemptsMs.slice(0, -1).map((ms, index) => ({
+    key: `attempt ${index + 1}`,
     ms,
-    text: `attempt ${number} ${showDuration(ms)}`,
+    text: `attempt ${index + 1} ${showDuration(ms)}`,
     look: "bg-bad-weak text-bad",
   }));
-  const lastMs = last?.duration_ms ?? 0;
-  const wait = last?.first_byte_ms ?? lastMs;
-  const stream = Math.max(0, lastMs - wait);
+  const wait = attemptsMs.at(-1) ?? 0;
   return [
-    { key: "ours", ms: ours, text: `plan and hold ${showDuration(ours)}`, look: "bg-text text-bg" },
+    { key: "ours", ms: oursMs, text: `plan and hold ${showDuration(oursMs)}`, look: "bg-text text-bg" },
     ...failed,
     ...(wait > 0
-      ? [
-          {
-            key: "wait",
-            ms: wait,
-            text: `first byte ${showDuration(wait)}`,
-            look: "bg-wait text-text",
-          },
-        ]
+      ? [{ key: "wait", ms: wait, text: `first byte ${showDuration(wait)}`, look: "bg-wait text-text" }]
       : []),
-    ...(stream > 0
+    ...(streamMs > 0
       ? [
           {
             key: "stream",
-            ms: stream,
-            text: `stream ${showDuration(stream)}`,
+            ms: streamMs,
+            text: `stream ${showDuration(streamMs)}`,
             look: "bg-accent text-on-accent",
           },
         ]
