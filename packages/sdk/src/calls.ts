@@ -4,7 +4,7 @@ import type { FaucetSession, FetchLike, Settings } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 
 export type AuthorizedCall = {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT";
   url: string;
   headers?: Record<string, string>;
   body?: string;

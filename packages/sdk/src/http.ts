@@ -9,7 +9,7 @@ import {
 import type { Settings } from "./options.ts";
 
 export type HttpCall = {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   url: string;
   headers: Record<string, string>;
   body?: string;

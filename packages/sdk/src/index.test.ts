@@ -369,3 +369,21 @@ test.each([
   await expect(faucetOf(server).chat(input as never)).rejects.toBeInstanceOf(FaucetConfigError);
   expect(server.seen).toHaveLength(0);
 });
+
+test("reads every limit that binds the user, and sets the own one", async () => {
+  const limits = { items: [], time_zone: "UTC" };
+  await using server = await startScriptedServer({
+    "POST /v1/sessions": openSession,
+    "GET /v1/user/limits": json(200, limits),
+    "PUT /v1/user/limits": json(200, limits),
+  });
+  const faucet = faucetOf(server);
+  expect(await faucet.limits.get()).toEqual(limits);
+  expect(await faucet.limits.set({ window: "day", limitUsd: "2.50" })).toEqual(limits);
+  await faucet.limits.set({ window: "week", limitUsd: null });
+  const sent = server.on("/v1/user/limits").filter(({ method }) => method === "PUT");
+  expect(sent.map(({ body }) => body)).toEqual([
+    { window: "day", limit_usd: "2.50" },
+    { window: "week", limit_usd: null },
+  ]);
+});

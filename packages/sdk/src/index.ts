@@ -15,6 +15,7 @@ import { createSessions } from "./sessions.ts";
 import { createStream, type FaucetStream } from "./stream.ts";
 import type {
   FaucetChatResult,
+  FaucetLimits,
   FaucetList,
   FaucetModelfaucet,
   FaucetReceipt,
@@ -47,6 +48,7 @@ export type { FaucetStream, FaucetStreamEvent, FaucetStreamResult } from "./stre
 export type {
   ChatMessage,
   FaucetChatResult,
+  FaucetLimits,
   FaucetList,
   FaucetModelfaucet,
   FaucetReceipt,
@@ -86,6 +88,13 @@ export type FaucetUsageQuery = FaucetListQuery & {
   status?: FaucetUsageItem["status"];
 };
 
+/** `limitUsd` is a decimal string with up to eight decimals. */
+export type FaucetOwnLimit = {
+  window: "day" | "week" | "month";
+  limitUsd: string | null;
+  signal?: AbortSignal;
+};
+
 export interface FaucetClient {
   /** Opens a new session and keeps it; named features narrow it. */
   createSession(featureKey?: string): Promise<FaucetSession>;
@@ -100,6 +109,12 @@ export interface FaucetClient {
   /** With `changedFrom` (a `balance_usd`) it answers when the balance is another one, after 60 s at the latest. */
   wallet(query?: { changedFrom?: string; signal?: AbortSignal }): Promise<FaucetWallet>;
   usage(query?: FaucetUsageQuery): Promise<FaucetList<FaucetUsageItem>>;
+  readonly limits: {
+    /** Every limit that binds this user, whoever set it. */
+    get(query?: { signal?: AbortSignal }): Promise<FaucetLimits>;
+    /** The user's own limit of one window; `null` takes it away. In force within two seconds. */
+    set(limit: FaucetOwnLimit): Promise<FaucetLimits>;
+  };
   readonly receipts: {
     list(query?: FaucetListQuery): Promise<FaucetList<FaucetReceipt>>;
     /** By `rcpt_…` or `req_…`. */
@@ -111,6 +126,7 @@ export interface FaucetClient {
 }
 
 const walletWaitSeconds = 60;
+const limitsPath = "/v1/user/limits";
 
 /** @throws FaucetConfigError when an option is missing, unknown, malformed or looks like a secret key */
 export function createFaucet(options: FaucetOptions, internals?: FaucetClientInternals): FaucetClient {
@@ -207,6 +223,17 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
     },
     usage: ({ signal, featureKey, requestId, ...query } = {}) =>
       read("/v1/user/usage", { ...query, feature_key: featureKey, request_id: requestId }, signal),
+    limits: {
+      get: ({ signal } = {}) => read(limitsPath, {}, signal),
+      set: ({ window, limitUsd, signal }) =>
+        json({
+          method: "PUT",
+          url: `${settings.apiUrl}${limitsPath}`,
+          body: JSON.stringify({ window, limit_usd: limitUsd }),
+          signal,
+          timeoutMs: apiTimeoutMs,
+        }),
+    },
     receipts: {
       list: ({ signal, ...query } = {}) => read("/v1/user/receipts", query, signal),
       get: (id, { signal } = {}) => read(`/v1/user/receipts/${encodeURIComponent(id)}`, {}, signal),

@@ -1,4 +1,5 @@
 import type { ErrorEnvelope } from "@modelfaucet/contract/errors.ts";
+import type { userLimits } from "@modelfaucet/contract/objects/limit.ts";
 import type { session } from "@modelfaucet/contract/objects/session.ts";
 import type { receipt, usageItem, usageSource } from "@modelfaucet/contract/objects/usage.ts";
 import type { wallet } from "@modelfaucet/contract/objects/wallet.ts";
@@ -14,6 +15,7 @@ export type RouteMode = Output<typeof routeMode>;
 type UsageSource = Output<typeof usageSource>;
 export type FaucetSessionAnswer = Output<typeof session>;
 export type FaucetWallet = Output<typeof wallet>;
+export type FaucetLimits = Output<typeof userLimits>;
 export type FaucetUsageItem = Output<typeof usageItem>;
 export type FaucetReceipt = Output<typeof receipt>;
 export type FaucetReceiptLine = FaucetReceipt["lines"][number];
