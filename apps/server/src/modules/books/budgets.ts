@@ -78,38 +78,44 @@ export function decideLease(
   slices: readonly Slice[],
   item: Pick<SliceItem, "appId" | "spec" | "needUsd">,
 ): { budget: Budget; changed: Slice[]; covers: boolean } {
-  const own = slices.find((slice) => slice.appId === item.appId);
-  const missingUsd = own ? maxUsd(zeroUsd, subtractUsd(item.needUsd, freeOf(own))) : zeroUsd;
   const limitUsd = item.spec.limitUsd;
+  const next = new Map(slices.map((slice) => [slice.id, slice]));
   let leasedUsd = budget.leasedUsd;
-  const changed: Slice[] = [];
-  const hasRoomFor = (usd: Usd): boolean => addUsd(leasedUsd, usd) <= limitUsd;
-  if (!hasRoomFor(missingUsd)) {
-    for (const slice of slices) {
-      if (slice === own && missingUsd > 0n) continue;
-      const freeUsd = freeOf(slice);
-      if (freeUsd === 0n) continue;
-      changed.push(changedBy(slice, -freeUsd as Usd));
-      leasedUsd = subtractUsd(leasedUsd, freeUsd);
-    }
+  const move = (slice: Slice, usd: Usd): Slice => {
+    const moved = {
+      ...slice,
+      limitUsd: addUsd(slice.limitUsd, usd),
+      balanceUsd: addUsd(slice.balanceUsd, usd),
+    };
+    next.set(slice.id, moved);
+    leasedUsd = addUsd(leasedUsd, usd);
+    return moved;
+  };
+  let own = slices.find((slice) => slice.appId === item.appId);
+  const missing = (): Usd => (own ? maxUsd(zeroUsd, (item.needUsd - freeOf(own)) as Usd) : zeroUsd);
+  if (addUsd(leasedUsd, missing()) > limitUsd) {
+    for (const slice of slices) if (slice !== own) move(slice, -freeOf(slice) as Usd);
   }
-  const covers = own !== undefined && hasRoomFor(missingUsd);
+  // A budget that was lowered under what is leased takes from the asking app too.
+  if (own && leasedUsd > limitUsd)
+    own = move(own, -minUsd(freeOf(own), (leasedUsd - limitUsd) as Usd) as Usd);
   const restUsd = maxUsd(zeroUsd, (limitUsd - leasedUsd) as Usd);
-  if (own && missingUsd > 0n && restUsd > 0n) {
+  if (own && missing() > 0n && restUsd > 0n) {
     // A hundredth of the budget at once, so that not every request has to come here; the rest where it falls short.
     const hundredthUsd = ((limitUsd + 99n) / 100n) as Usd;
-    const takenUsd = minUsd(maxUsd(missingUsd, hundredthUsd), restUsd);
-    changed.push(changedBy(own, takenUsd));
-    leasedUsd = addUsd(leasedUsd, takenUsd);
+    own = move(own, minUsd(maxUsd(missing(), hundredthUsd), restUsd));
   }
-  return { budget: { limitUsd: maxUsd(limitUsd, leasedUsd), leasedUsd }, changed, covers };
+  return {
+    budget: { limitUsd: maxUsd(limitUsd, leasedUsd), leasedUsd },
+    changed: slices.flatMap((slice) => {
+      const after = next.get(slice.id)!;
+      return after.limitUsd === slice.limitUsd ? [] : [after];
+    }),
+    covers: own !== undefined && freeOf(own) >= item.needUsd,
+  };
 }
 
 const freeOf = (slice: Slice): Usd => maxUsd(zeroUsd, subtractUsd(slice.balanceUsd, slice.heldUsd));
-
-function changedBy(slice: Slice, usd: Usd): Slice {
-  return { ...slice, limitUsd: addUsd(slice.limitUsd, usd), balanceUsd: addUsd(slice.balanceUsd, usd) };
-}
 
 async function lockBudget(tx: Tx, item: SliceItem): Promise<Budget> {
   const { kind, ownerId, window, zone, limitUsd } = item.spec;
