@@ -1,4 +1,6 @@
 import { type PeriodSearch, periodSearch } from "../format/period.ts";
+import { forms, oneOf, type Raw, texts } from "../format/search.ts";
+import { oneOf, type RawSearch, texts } from "../format/search-text.ts";
 
 /** What the URLs of the developer's screens hold. Whatever is not well formed is as if it were not there. */
 
@@ -25,23 +27,21 @@ export type UsageStatus = (typeof usageStatuses)[number];
 export const routeModes = ["platform", "developer_key", "byok", "local"] as const;
 export type RouteMode = (typeof routeModes)[number];
 
-type Raw = Readonly<Record<string, unknown>>;
-
-export function overviewSearch(raw: Raw): OverviewSearch {
-  return { ...periodSearch(raw), ...texts(raw, identifier, "app") };
+export function overviewSearch(raw: RawSearch): OverviewSearch {
+  return { ...periodSearch(raw), ...texts(raw, forms.identifier, "app") };
 }
 
-export function requestsSearch(raw: Raw): RequestsSearch {
+export function requestsSearch(raw: RawSearch): RequestsSearch {
   return {
     ...periodSearch(raw),
-    ...texts(raw, identifier, "app", "feature"),
+    ...texts(raw, forms.identifier, "app", "feature"),
     ...oneOf(raw, "status", usageStatuses),
     ...oneOf(raw, "mode", routeModes),
     ...texts(raw, /^[a-zA-Z0-9_.-]{1,64}$/, "provider"),
     ...texts(raw, /^.{1,256}$/, "model"),
-    ...texts(raw, /^[0-9a-f-]{36}$/, "user"),
+    ...texts(raw, forms.uuid, "user"),
     ...texts(raw, /^(0|[1-9]\d{0,11})(\.\d{1,8})?$/, "min"),
-    ...texts(raw, /^.{1,512}$/, "cursor"),
+    ...texts(raw, forms.cursor, "cursor"),
     ...texts(raw, /^req_(local_)?[0-9a-f-]{36}$/, "at"),
   };
 }
@@ -51,20 +51,4 @@ export function filterCount(search: RequestsSearch): number {
   const { app, feature, status, mode, provider, model, user, min } = search;
   return [app, feature, status, mode, provider, model, user, min].filter((value) => value !== undefined)
     .length;
-}
-
-const identifier = /^[a-zA-Z0-9_:-]{1,128}$/;
-
-function texts<Name extends string>(raw: Raw, form: RegExp, ...names: Name[]): { [N in Name]?: string } {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = raw[name];
-      return typeof value === "string" && form.test(value) ? [[name, value]] : [];
-    }),
-  ) as { [N in Name]?: string };
-}
-
-function oneOf<Name extends string, Value extends string>(raw: Raw, name: Name, values: readonly Value[]) {
-  const value = values.find((each) => each === raw[name]);
-  return (value === undefined ? {} : { [name]: value }) as { [N in Name]?: Value };
 }

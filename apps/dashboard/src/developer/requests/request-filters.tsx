@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { Button } from "../../ui/button.tsx";
 import { SelectField, TextField } from "../../ui/field.tsx";
 import { PeriodPicker } from "../../ui/period-picker.tsx";
+import { TypedFilter } from "../../ui/typed-filter.tsx";
 import { appsQuery } from "../apps/apps-query.ts";
 import { filterCount, type RequestsSearch, requestsSearch, routeModes, usageStatuses } from "../search.ts";
 import { payerWords, statusWords } from "./words.tsx";
@@ -109,48 +110,6 @@ function RareFilters({ search, filter }: { search: RequestsSearch; filter: (next
       {field("user", "End user id", "w-52")}
       {field("min", "Charge at least, USD", "w-36")}
     </div>
-  );
-}
-
-function TypedFilter({
-  label,
-  value,
-  accepts,
-  apply,
-  className,
-}: {
-  label: string;
-  value: string;
-  accepts: (text: string) => boolean;
-  apply: (text: string) => void;
-  className: string;
-}) {
-  const [typed, setTyped] = useState<string | null>(null);
-  const text = typed ?? value;
-  const fits = accepts(text.trim());
-  const take = () => {
-    if (typed === null || !fits) return;
-    setTyped(null);
-    if (text.trim() !== value) apply(text.trim());
-  };
-  return (
-    <form
-      className={className}
-      onSubmit={(event) => {
-        event.preventDefault();
-        take();
-      }}
-    >
-      <TextField
-        label={label}
-        value={text}
-        spellCheck={false}
-        autoComplete="off"
-        fault={fits ? undefined : "not of that form"}
-        onChange={(event) => setTyped(event.target.value)}
-        onBlur={take}
-      />
-    </form>
   );
 }
 

@@ -11,6 +11,7 @@ import { classNames } from "../../ui/class-names.ts";
 import { Empty } from "../../ui/empty.tsx";
 import { useNow } from "../../ui/moment.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
+import { Pages } from "../../ui/pages.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { filterCount, type RequestsSearch } from "../search.ts";
 import { rememberList } from "./last-list.ts";
@@ -118,31 +119,5 @@ function NoRequests({ search, clear }: { search: RequestsSearch; clear: () => vo
       Every call that your apps make to the gateway is listed here within seconds, with its price and its
       receipt.
     </Empty>
-  );
-}
-
-function Pages({
-  newest,
-  next,
-  toNewest,
-  older,
-}: {
-  newest: boolean;
-  next: string | null;
-  toNewest: () => void;
-  older: (cursor: string) => void;
-}) {
-  if (newest && next === null) return null;
-  return (
-    <nav aria-label="Pages" className="flex justify-end gap-2 border-t border-line px-4 py-2.5">
-      {!newest && (
-        <Button small onClick={toNewest}>
-          Newest
-        </Button>
-      )}
-      <Button small disabled={next === null} onClick={() => next !== null && older(next)}>
-        Older
-      </Button>
-    </nav>
   );
 }
