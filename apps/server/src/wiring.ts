@@ -3,7 +3,6 @@ import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
 import type { PlannableFeature } from "./flows/complete/plan.ts";
-import type { Run } from "./flows/complete/run.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
 import { type ChangeFeed, createChangeFeed } from "./lib/change-feed.ts";
 import { assertNoTransactionOpen, type Database, openDatabase } from "./lib/db.ts";
@@ -12,14 +11,13 @@ import { uuidV7 } from "./lib/ids.ts";
 import { createInstanceFacts, type InstanceFacts } from "./lib/instance-facts.ts";
 import { createLog, type Logger } from "./lib/log.ts";
 import { createMetrics, type Metrics } from "./lib/metrics.ts";
-import { formatUsd } from "./lib/money.ts";
 import { createOutbound, type Outbound } from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
 import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
+import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
-import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
@@ -30,6 +28,7 @@ import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
+import { countSettled, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
 export type System = {
@@ -40,6 +39,8 @@ export type System = {
   metrics: Metrics;
   /** What this instance tells of its last minutes. */
   facts: InstanceFacts;
+  /** `null`: nothing is traced. */
+  tracing: Tracing | null;
   database: Database;
   secretBox: SecretBox;
   feed: ChangeFeed;
@@ -64,6 +65,7 @@ export type System = {
 
 const answerLimitBytes = 64 * 1024 * 1024;
 const gaugeEveryMs = 1_000;
+const tracesGoodbyeMs = 2_000;
 
 export async function createSystem(
   config: Config,
@@ -131,6 +133,7 @@ export async function createSystem(
     log,
     metrics,
     facts,
+    tracing: await tracingOf(config, instanceId, onError),
     database,
     secretBox,
     feed,
@@ -163,6 +166,7 @@ export async function createSystem(
     },
     stop: async () => {
       clearInterval(gauges);
+      await system.tracing?.close(tracesGoodbyeMs);
       inFlight.close();
       rates.close();
       await books.stop();
@@ -191,22 +195,6 @@ function databaseOf(
     behindPooler: url !== config.database.directUrl,
     onWait,
   });
-}
-
-/** Counts what does not open, by what it is. */
-function watched(box: SecretBox, facts: InstanceFacts, metrics: Metrics): SecretBox {
-  return {
-    ...box,
-    open: (sealed, place) => {
-      try {
-        return box.open(sealed, place);
-      } catch (error) {
-        facts.secretFailed();
-        metrics.secretOpenFailures.inc({ kind: place.table });
-        throw error;
-      }
-    },
-  };
 }
 
 /** The upstreams that the environment names; the operator's rows are laid over them. */
@@ -301,25 +289,4 @@ function completeContextOf(parts: Parts): CompleteContext {
 function plannable(app: DirectoryApp | null): PlannableFeature[] | null {
   if (!app) return null;
   return [...app.features.values()].map(({ featureId, ...feature }) => ({ id: featureId, ...feature }));
-}
-
-function countSettled(metrics: Metrics, run: Run, settlement: Settlement, figures: SettledFigures): void {
-  const { provider, model, tokens, usageSource: usage_source, outcome } = settlement;
-  const route_mode = run.facts.routeMode;
-  metrics.gatewayRequests.inc({ route_mode, provider, outcome });
-  for (const [kind, count] of Object.entries(tokens)) {
-    if (count > 0) metrics.tokens.inc({ provider, model, kind, usage_source }, count);
-  }
-  const booked = {
-    charge: figures.chargeUsd,
-    cost: figures.upstreamCostUsd,
-    developer: figures.developerShareUsd,
-    platform: figures.platformShareUsd,
-    fee: figures.feeUsd,
-    absorbed: figures.absorbedCostUsd,
-  };
-  for (const [kind, amount] of Object.entries(booked)) {
-    // A graph may round; the books do not.
-    if (amount > 0n) metrics.moneyUsd.inc({ kind, route_mode }, Number.parseFloat(formatUsd(amount)));
-  }
 }

@@ -12,11 +12,11 @@ import { assertNoTransactionOpen } from "../lib/db.ts";
 import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http.ts";
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
-import { createOutbound, type Outbound } from "../lib/outbound.ts";
-import { createMappedLookup } from "../lib/outbound-hosts.ts";
+import type { Outbound } from "../lib/outbound.ts";
 import { keyCanaryPlace } from "../lib/secret-box.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
+import { outboundTo } from "../wiring-watching.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
 
 export const serveHelp = `usage: pnpm mf serve [--roles gateway,api,worker]
@@ -57,26 +57,14 @@ export async function runServe(args: readonly string[], config: Config): Promise
   }
   await system.start();
   const servers = await listen(system);
+  const alertOutbound = (webhook: { url: string }): Outbound =>
+    outboundTo(webhook.url, config, { assertNoTransactionOpen });
   const worker = roles.includes("worker")
-    ? createWorker({ ...system, openAlertOutbound: alertOutboundOf(system) })
+    ? createWorker({ ...system, openAlertOutbound: alertOutbound })
     : null;
   worker?.start();
   system.log.info({ roles }, "ready");
   return untilSignal(system, servers, worker);
-}
-
-/** A way out of its own: the address of the operators' webhook opens no door for anything else. */
-function alertOutboundOf({ config }: System): (webhook: { url: string }) => Outbound {
-  return (webhook) => {
-    const { origin } = new URL(webhook.url);
-    return createOutbound({
-      connectTimeoutMs: config.providers.connectTimeoutMs,
-      maxConnectionsPerOrigin: 2,
-      isAllowedOrigin: (asked) => asked === origin,
-      assertNoTransactionOpen,
-      lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
-    });
-  };
 }
 
 async function readSchema(config: Config) {
@@ -142,6 +130,7 @@ async function listen(system: System): Promise<HttpServer[]> {
       trustedProxyCidrs: config.trustedProxyCidrs,
       readiness: () => readiness(system),
       onAnswer: system.facts.answered,
+      tracing: system.tracing?.server(service.replace("@", "").replace("/", "-")) ?? null,
       // The gateway asks for itself, where it asks who calls; what it knows of providers it tells at any time.
       ...(service === "@modelfaucet/api" ? { refuseWork: () => refuseStale(system.feed) } : {}),
       ...(hint ? { notFoundHint: hint } : {}),

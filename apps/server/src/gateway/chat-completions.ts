@@ -53,6 +53,7 @@ export async function chatCompletions(
         idempotency: header(request, "x-modelfaucet-idempotency"),
       },
       startedAt: call.startedAt,
+      trace: request.trace,
     },
     refuseLater(request, options.context),
   );

@@ -9,6 +9,7 @@ import { answerUnknownRoutes } from "./http-unknown.ts";
 import { requestIdOf, uuidV7 } from "./ids.ts";
 import { addressPrefix, type Logger } from "./log.ts";
 import { createHttpMeter, type Metrics } from "./metrics.ts";
+import type { RequestSpan, ServerTracing } from "./tracing.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -16,6 +17,8 @@ declare module "fastify" {
     logFacts: Record<string, unknown> | null;
     /** The code of the error that was answered. */
     errorCode: ErrorCode | null;
+    /** This request's span; `null` where nothing is traced. */
+    trace: RequestSpan | null;
   }
 }
 
@@ -36,6 +39,7 @@ export type HttpServerOptions = {
   refuseWork?(): void;
   /** Told of every answer but those to health, readiness and metrics. */
   onAnswer?(status: number): void;
+  tracing?: ServerTracing | null;
   /** A second sentence for an unknown path, that says where to go. */
   notFoundHint?(method: string, path: string): string | undefined;
   monitoring: {
@@ -101,6 +105,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   }
   app.decorateRequest("logFacts", null);
   app.decorateRequest("errorCode", null);
+  app.decorateRequest("trace", null);
   app.addHook("onRequest", begin);
   app.setErrorHandler((error, _, reply) => sendError(reply, error, options.log));
   answerUnknownRoutes(app, options);
@@ -123,6 +128,10 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }, s
     // A closed socket no longer knows its peer.
     const address = request.ip;
     prepare(reply, request);
+    const isOperation = operationPaths.has(request.routeOptions.url ?? "");
+    const { traceparent } = request.headers;
+    const span = isOperation ? null : options.tracing?.begin(request.method, oneText(traceparent));
+    request.trace = span ?? null;
     // The socket's own clock runs while nothing moves; behind a finished answer it is set anew for keep-alive.
     reply.raw.once("prefinish", () => request.raw.socket.setTimeout(stalledMs));
     reply.raw.once("close", () => {
@@ -132,6 +141,8 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }, s
       count(request.method, route, status, durationMs);
       if (!operationPaths.has(route)) options.onAnswer?.(status);
       writeAccessLine(options.log, request, { route, status, durationMs, address });
+      const { id: requestId, method, errorCode, logFacts } = request;
+      span?.end({ requestId, method, route, status, errorCode, facts: logFacts ?? {} });
     });
     const origin = request.headers.origin;
     if (origin !== undefined) {
@@ -151,7 +162,6 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }, s
       done(refusal);
       return;
     }
-    const isOperation = operationPaths.has(request.routeOptions.url ?? "");
     if (state.draining && !isOperation) {
       reply.header("connection", "close");
       done(
@@ -164,6 +174,8 @@ function requestHook(options: HttpServerOptions, state: { draining: boolean }, s
     done(isOperation ? undefined : refusalToWork(options));
   };
 }
+
+const oneText = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
 function refusalToWork({ refuseWork }: HttpServerOptions): Error | undefined {
   try {
@@ -223,6 +235,7 @@ function writeAccessLine(
       duration_ms: Math.round(facts.durationMs * 1000) / 1000,
       error_code: facts.status === 499 ? "client_closed_request" : (request.errorCode ?? undefined),
       address_prefix: addressPrefix(facts.address),
+      ...(request.trace && { trace_id: request.trace.traceId, span_id: request.trace.spanId }),
       ...request.logFacts,
     },
     "request",

@@ -32,6 +32,8 @@ export type UpstreamCall = {
   /** Upper bound for one SSE event, in bytes. */
   eventLimitBytes: number;
   signal: AbortSignal;
+  /** For an upstream of the operator's own that goes on with the trace. */
+  traceparent?: string | undefined;
   /** Called once when the request has been handed to the socket, so that the record can say that it was sent. */
   onSent?: () => void;
 };

@@ -12,6 +12,7 @@ import type {
   UpstreamTimeouts,
 } from "../../providers/provider.ts";
 import { UpstreamError } from "../../providers/provider.ts";
+import { beginAttemptSpan, failAttemptSpan } from "./attempt-span.ts";
 import type { FundedRoute } from "./hold.ts";
 import type { InFlight } from "./in-flight.ts";
 import { outgoingBody } from "./request-body.ts";
@@ -121,6 +122,7 @@ async function tryOnce(
   const started = performance.now();
   if (!upstream) return new UpstreamError("connect", "the provider is no longer configured");
   let error: UpstreamError | null = null;
+  const traceparent = beginAttemptSpan(run, route, upstream.baseUrl);
   // A second key is tried where the first one is refused: keys are turned without a moment in which none works.
   for (const apiKey of upstream.keys.length > 0 ? upstream.keys : [null]) {
     try {
@@ -134,6 +136,7 @@ async function tryOnce(
         timeouts: run.asked.stream ? context.timeouts.streamed : context.timeouts.unstreamed,
         eventLimitBytes: context.eventLimitBytes,
         signal: run.abort.signal,
+        traceparent,
         onSent: () => {
           run.sent = true;
           context.inFlight.sent(run.requestId);
@@ -151,6 +154,7 @@ async function tryOnce(
       if (error.status !== 401 && error.refusal !== "key_refused") break;
     }
   }
+  failAttemptSpan(run, error!);
   noteFailure(run, route, error!, started, context);
   return error!;
 }

@@ -3,6 +3,7 @@ import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { zeroUsd } from "../../lib/money.ts";
+import type { RequestSpan } from "../../lib/tracing.ts";
 import type { KeptAnswer } from "../../modules/answer/answer.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
@@ -12,6 +13,7 @@ import type { JsonObject } from "../../providers/provider.ts";
 import { type CredentialRate, credentialClaim, rateClaimsOf } from "../rate-claims.ts";
 import { type AppBounds, spendingLimitsOf } from "../spending-limits.ts";
 import { completionBody } from "./answer.ts";
+import { endAttemptSpan } from "./attempt-span.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
 import { type HoldContext, holdForPlan } from "./hold.ts";
 import { AnsweredBefore, HoldUnknown } from "./hold-refusal.ts";
@@ -51,6 +53,8 @@ export type CompletionRequest = {
     idempotency: string | null;
   };
   startedAt: number;
+  /** The request's span; `null` where nothing is traced. */
+  trace: RequestSpan | null;
 };
 
 /** An admitted request. Its hold is committed; the answer is on its way. */
@@ -153,7 +157,8 @@ async function admit(
   });
   context.onStage("hold", performance.now() - planned);
   const recording = keeps ? createRecording() : null;
-  const run = new Run({ facts, plan, asked, held, claim, rates, recording, startedAt: request.startedAt });
+  const { startedAt, trace } = request;
+  const run = new Run({ facts, plan, asked, held, claim, rates, recording, startedAt, trace });
   context.inFlight.add(run);
   await failpoint("after_hold");
   return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
@@ -170,7 +175,17 @@ function closeUnknownHold(
 ): void {
   const route = { ...plan.routes[0]!, outputTokens: 0, outputLimit: null };
   const held = { holdUsd: zeroUsd, routes: [route], unaffordable: [] };
-  const run = new Run({ facts, plan, asked, held, claim, rates: null, recording: null, startedAt });
+  const run = new Run({
+    facts,
+    plan,
+    asked,
+    held,
+    claim,
+    rates: null,
+    recording: null,
+    startedAt,
+    trace: null,
+  });
   void settleFailure(run, "service_unavailable", context).catch(context.onError);
 }
 
@@ -200,6 +215,7 @@ async function* streamedAnswer(run: Run, context: CompleteContext): AsyncGenerat
 
 function leave(run: Run, context: CompleteContext): void {
   context.inFlight.remove(run.requestId);
+  endAttemptSpan(run);
   run.rates?.finish(run.ending?.tokens ?? 0);
 }
 

@@ -1,7 +1,8 @@
 import { addUsd, formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import type { AttemptSpan, RequestSpan } from "../../lib/tracing.ts";
 import type { AttemptRecord, KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { type AnswerTap, createAnswerTap, promptTexts } from "../../modules/metering/metering.ts";
-import { costOf } from "../../modules/pricing/pricing.ts";
+import { costOf, type TokenCounts } from "../../modules/pricing/pricing.ts";
 import type { RateGrant } from "../../modules/rate/rate.ts";
 import type { FundedRoute, Held } from "./hold.ts";
 import type { StopReason } from "./in-flight.ts";
@@ -24,6 +25,9 @@ export class Run {
   readonly failedCostsUsd: Usd[] = [];
   readonly abort = new AbortController();
   readonly startedAt: number;
+  /** The request's own span and that of the attempt that runs; `null` where nothing is traced. */
+  readonly trace: RequestSpan | null;
+  attemptSpan: AttemptSpan | null = null;
   tap: AnswerTap = createAnswerTap();
   route: FundedRoute;
   sent = false;
@@ -33,7 +37,7 @@ export class Run {
   /** How long the answer waited for its settlement; `null` before it. */
   settleMs: number | null = null;
   /** How it ended, what it cost its payer and how many tokens it was, once that is decided. */
-  ending: { outcome: string; chargeUsd: Usd; tokens: number } | null = null;
+  ending: { outcome: string; chargeUsd: Usd; tokens: number; counts: TokenCounts } | null = null;
 
   constructor(parts: {
     facts: RequestFacts;
@@ -44,6 +48,7 @@ export class Run {
     rates: RateGrant | null;
     recording: Recording | null;
     startedAt: number;
+    trace: RequestSpan | null;
   }) {
     this.facts = parts.facts;
     this.plan = parts.plan;
@@ -53,6 +58,7 @@ export class Run {
     this.rates = parts.rates;
     this.recording = parts.recording;
     this.startedAt = parts.startedAt;
+    this.trace = parts.trace;
     this.route = parts.held.routes[0]!;
   }
 

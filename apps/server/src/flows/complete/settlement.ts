@@ -149,7 +149,7 @@ async function close(
   const stopped = ending.stopped === "balance" ? "balance" : null;
   const { chargeUsd } = figures ?? preview;
   const tokens = Object.values(ending.usage.tokens).reduce((sum, count) => sum + count, 0);
-  run.ending = { outcome: ending.outcome, chargeUsd, tokens };
+  run.ending = { outcome: ending.outcome, chargeUsd, tokens, counts: ending.usage.tokens };
   return { usage: ending.usage, figures: figures ?? preview, isPending: figures === null, stopped };
 }
 

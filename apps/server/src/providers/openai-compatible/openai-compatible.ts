@@ -50,7 +50,10 @@ async function send(outbound: Outbound, call: UpstreamCall): Promise<OutboundRes
     return await outbound.request({
       url: `${call.baseUrl}/chat/completions`,
       method: "POST",
-      headers: headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json"),
+      headers: {
+        ...headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json"),
+        ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }),
+      },
       body: JSON.stringify(bodyFor(call)),
       credential: call.apiKey,
       timeouts: call.timeouts,

@@ -1,0 +1,91 @@
+import type { Config } from "./config.ts";
+import type { Run } from "./flows/complete/run.ts";
+import type { InstanceFacts } from "./lib/instance-facts.ts";
+import type { Metrics } from "./lib/metrics.ts";
+import { formatUsd } from "./lib/money.ts";
+import { createOutbound, type Outbound } from "./lib/outbound.ts";
+import { createMappedLookup } from "./lib/outbound-hosts.ts";
+import type { SecretBox } from "./lib/secret-box.ts";
+import type { Tracing } from "./lib/tracing.ts";
+import type { SettledFigures, Settlement } from "./modules/books/items.ts";
+
+/** A way out that leads to one address of the operator's own: it opens no door for anything else. */
+export function outboundTo(
+  url: string,
+  config: Config,
+  more: { assertNoTransactionOpen?: () => void } = {},
+): Outbound {
+  const { origin } = new URL(url);
+  return createOutbound({
+    connectTimeoutMs: config.providers.connectTimeoutMs,
+    maxConnectionsPerOrigin: 2,
+    isAllowedOrigin: (asked) => asked === origin,
+    lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
+    ...more,
+  });
+}
+
+/** Without a collector none of OpenTelemetry's code is loaded. */
+export async function tracingOf(
+  config: Config,
+  instanceId: string,
+  onError: (error: unknown) => void,
+): Promise<Tracing | null> {
+  if (config.tracing === null) return null;
+  const { createOtlpTracing } = await import("./lib/tracing-otlp.ts");
+  return createOtlpTracing({
+    ...config.tracing,
+    resourceAttributes: {
+      "service.version": config.version,
+      "service.instance.id": instanceId,
+      "deployment.environment.name": config.hosted.environment,
+      ...config.tracing.resourceAttributes,
+    },
+    // Spans end wherever their request does; nothing of the database waits for them.
+    outbound: outboundTo(config.tracing.endpoint, config),
+    onError,
+  });
+}
+
+/** Counts what does not open, by what it is. */
+export function watched(box: SecretBox, facts: InstanceFacts, metrics: Metrics): SecretBox {
+  return {
+    ...box,
+    open: (sealed, place) => {
+      try {
+        return box.open(sealed, place);
+      } catch (error) {
+        facts.secretFailed();
+        metrics.secretOpenFailures.inc({ kind: place.table });
+        throw error;
+      }
+    },
+  };
+}
+
+/** Counts a settled call: its outcome, its tokens and its money. */
+export function countSettled(
+  metrics: Metrics,
+  run: Run,
+  settlement: Settlement,
+  figures: SettledFigures,
+): void {
+  const { provider, model, tokens, usageSource: usage_source, outcome } = settlement;
+  const route_mode = run.facts.routeMode;
+  metrics.gatewayRequests.inc({ route_mode, provider, outcome });
+  for (const [kind, count] of Object.entries(tokens)) {
+    if (count > 0) metrics.tokens.inc({ provider, model, kind, usage_source }, count);
+  }
+  const booked = {
+    charge: figures.chargeUsd,
+    cost: figures.upstreamCostUsd,
+    developer: figures.developerShareUsd,
+    platform: figures.platformShareUsd,
+    fee: figures.feeUsd,
+    absorbed: figures.absorbedCostUsd,
+  };
+  for (const [kind, amount] of Object.entries(booked)) {
+    // A graph may round; the books do not.
+    if (amount > 0n) metrics.moneyUsd.inc({ kind, route_mode }, Number.parseFloat(formatUsd(amount)));
+  }
+}
