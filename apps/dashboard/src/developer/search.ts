@@ -1,5 +1,4 @@
 import { type PeriodSearch, periodSearch } from "../format/period.ts";
-import { forms, oneOf, type Raw, texts } from "../format/search.ts";
 import { oneOf, type RawSearch, texts } from "../format/search-text.ts";
 
 /** What the URLs of the developer's screens hold. Whatever is not well formed is as if it were not there. */
@@ -28,20 +27,20 @@ export const routeModes = ["platform", "developer_key", "byok", "local"] as cons
 export type RouteMode = (typeof routeModes)[number];
 
 export function overviewSearch(raw: RawSearch): OverviewSearch {
-  return { ...periodSearch(raw), ...texts(raw, forms.identifier, "app") };
+  return { ...periodSearch(raw), ...texts(raw, identifier, "app") };
 }
 
 export function requestsSearch(raw: RawSearch): RequestsSearch {
   return {
     ...periodSearch(raw),
-    ...texts(raw, forms.identifier, "app", "feature"),
+    ...texts(raw, identifier, "app", "feature"),
     ...oneOf(raw, "status", usageStatuses),
     ...oneOf(raw, "mode", routeModes),
     ...texts(raw, /^[a-zA-Z0-9_.-]{1,64}$/, "provider"),
     ...texts(raw, /^.{1,256}$/, "model"),
-    ...texts(raw, forms.uuid, "user"),
+    ...texts(raw, /^[0-9a-f-]{36}$/, "user"),
     ...texts(raw, /^(0|[1-9]\d{0,11})(\.\d{1,8})?$/, "min"),
-    ...texts(raw, forms.cursor, "cursor"),
+    ...texts(raw, /^.{1,512}$/, "cursor"),
     ...texts(raw, /^req_(local_)?[0-9a-f-]{36}$/, "at"),
   };
 }
@@ -52,3 +51,5 @@ export function filterCount(search: RequestsSearch): number {
   return [app, feature, status, mode, provider, model, user, min].filter((value) => value !== undefined)
     .length;
 }
+
+const identifier = /^[a-zA-Z0-9_:-]{1,128}$/;

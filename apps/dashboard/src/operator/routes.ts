@@ -10,11 +10,17 @@ const operatorRoute = createRoute({
   },
 });
 
-const booksRoute = createRoute({
+const overviewRoute = createRoute({
   getParentRoute: () => operatorRoute,
   path: "/",
+  component: lazyRouteComponent(() => import("./overview/overview-page.tsx"), "OverviewPage"),
+});
+
+const booksRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/books",
   component: lazyRouteComponent(() => import("./books/books-page.tsx"), "BooksPage"),
 });
 
 /** The operator's screens; each is loaded when it is opened. */
-export const operatorRoutes = [operatorRoute.addChildren([booksRoute])] as const;
+export const operatorRoutes = [operatorRoute.addChildren([overviewRoute, booksRoute])] as const;
