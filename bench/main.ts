@@ -6,6 +6,7 @@ import { proveBooks } from "./proof.ts";
 import { compared, keep, machineFacts, type Report, targetsOf } from "./report.ts";
 import { startRig } from "./rig.ts";
 import { measure, type ScenarioResult, type Sent } from "./scenarios.ts";
+import { runStreams, streamTargetsOf } from "./streams.ts";
 
 const sessions = 1_000;
 
@@ -32,8 +33,9 @@ async function run(options: BenchOptions): Promise<Report> {
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
     const machine = await machineFacts(rig);
-    tell(`opening ${sessions} sessions`);
-    const ground = await layGround(rig, sessions);
+    const opened = options.cases.length === 0 ? 1 : sessions;
+    tell(`opening ${opened} sessions`);
+    const ground = await layGround(rig, opened);
     const probe = await createProbe(rig, ground);
     const sent: Sent = { settled: 0, relayedBare: 0, probed: 0 };
     const scenarios: ScenarioResult[] = [];
@@ -54,7 +56,17 @@ async function run(options: BenchOptions): Promise<Report> {
     await probe.stop();
     tell("checking the books");
     const books = await proveBooks(rig, sent);
-    return { at: new Date().toISOString(), machine, scenarios, targets: targetsOf(scenarios), books };
+    const streams = options.streams ? await runStreams(tell) : null;
+    if (streams) console.log(JSON.stringify(streams));
+    const targets = [...targetsOf(scenarios), ...(streams ? streamTargetsOf(streams) : [])];
+    return {
+      at: new Date().toISOString(),
+      machine,
+      scenarios,
+      ...(streams ? { streams } : {}),
+      targets,
+      books,
+    };
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await rig.stop();
@@ -75,7 +87,8 @@ function judge(report: Report, options: BenchOptions): number {
   const { books } = report;
   tell(`books   ${books.ok ? "clean" : "NOT CLEAN"}: ${JSON.stringify(books)}`);
   tell(`written to ${keep(report)}`);
-  const errors = report.scenarios.reduce((sum, result) => sum + result.errors, 0);
+  const broken = report.streams?.broken ?? 0;
+  const errors = report.scenarios.reduce((sum, result) => sum + result.errors, broken);
   if (errors > 0) console.error(`bench: ${errors} answers were not what was asked for`);
   return books.ok && errors === 0 && isWithinGate(report, moved, options.gatePercent) ? 0 : 1;
 }

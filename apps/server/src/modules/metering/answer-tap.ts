@@ -28,7 +28,7 @@ const defaultTextCharactersMax = 262_144;
 const choicesMax = 128;
 
 type Kind = "text" | "reasoning" | "refusal" | "tool";
-type Choice = { texts: Record<Kind, string>; finishReason: string | null };
+type Choice = { texts: Record<Kind, GrowingText | null>; finishReason: string | null };
 
 export function createAnswerTap(options: { textCharactersMax?: number } = {}): AnswerTap {
   return new Tap(options.textCharactersMax ?? defaultTextCharactersMax);
@@ -81,7 +81,7 @@ class Tap implements AnswerTap {
   outputTexts(): string[] {
     const texts: string[] = [];
     for (const choice of this.#choices.values()) {
-      for (const text of Object.values(choice.texts)) if (text !== "") texts.push(text);
+      for (const text of Object.values(choice.texts)) if (text !== null) texts.push(text.whole());
     }
     return texts;
   }
@@ -107,7 +107,7 @@ class Tap implements AnswerTap {
     let choice = this.#choices.get(key);
     if (choice === undefined) {
       if (this.#choices.size >= choicesMax) return this.#choices.values().next().value!;
-      choice = { texts: { text: "", reasoning: "", refusal: "", tool: "" }, finishReason: null };
+      choice = { texts: { text: null, reasoning: null, refusal: null, tool: null }, finishReason: null };
       this.#choices.set(key, choice);
     }
     return choice;
@@ -138,14 +138,40 @@ class Tap implements AnswerTap {
     const bytes = Buffer.byteLength(text);
     this.relayedBytes += bytes;
     if (text.length <= this.#charactersLeft) {
-      choice.texts[kind] += text;
+      choice.texts[kind] ??= new GrowingText();
+      choice.texts[kind].add(text);
       this.#charactersLeft -= text.length;
       return;
     }
     const kept = text.slice(0, this.#charactersLeft);
-    choice.texts[kind] += kept;
+    if (kept !== "") {
+      choice.texts[kind] ??= new GrowingText();
+      choice.texts[kind].add(kept);
+    }
     this.#charactersLeft = 0;
     this.#overflowBytes += bytes - Buffer.byteLength(kept);
+  }
+}
+
+const piecesJoinedAtOnce = 64;
+
+/**
+ * A text that comes in many small pieces. Adding strings up keeps every piece, and a node for each sum, many times the
+ * text; joined ones are bytes alone.
+ */
+class GrowingText {
+  #joined: string[] = [];
+  #pieces: string[] = [];
+
+  add(piece: string): void {
+    this.#pieces.push(piece);
+    if (this.#pieces.length < piecesJoinedAtOnce) return;
+    this.#joined.push(this.#pieces.join(""));
+    this.#pieces = [];
+  }
+
+  whole(): string {
+    return [...this.#joined, ...this.#pieces].join("");
   }
 }
 

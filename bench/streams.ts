@@ -1,0 +1,177 @@
+// The case `streams-1000`: a thousand streams at twenty chunks a second. What the gateway's process takes of memory, and
+// how long a chunk is on its way.
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { deleteDataFolder } from "@modelfaucet/platform/data-folder.ts";
+import { startPostgres } from "@modelfaucet/platform/postgres.ts";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
+import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
+import { credit, layGround } from "@modelfaucet/testkit/ground.ts";
+import { freePorts, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { cpuTimeMs } from "./cpu-time.ts";
+import type { TargetResult } from "./report.ts";
+import type { StreamsRead } from "./streams-reader.ts";
+
+export type StreamsResult = StreamsRead & {
+  streams: number;
+  chunks_per_s: number;
+  seconds: number;
+  /** Resident memory of the gateway's process before the first stream, and at its highest, in MiB. */
+  idle_mib: number;
+  peak_mib: number;
+  /** Of one core, while the streams ran. */
+  gateway_cpu: number;
+};
+
+export type StreamsOptions = {
+  postgres: PostgresServer;
+  streams: number;
+  seconds: number;
+  chunksPerSecond?: number;
+};
+
+const mostMib = 350;
+const mostDelayMs = 100;
+
+/** The case as it stands in the requirements, on a durable PostgreSQL of its own. */
+export async function runStreams(tell: (step: string) => void): Promise<StreamsResult> {
+  const dataDir = mkdtempSync(join(tmpdir(), "modelfaucet-bench-"));
+  // As root PostgreSQL runs as an unprivileged user, who must be able to enter.
+  chmodSync(dataDir, 0o755);
+  const server = await startPostgres({ dataDir });
+  try {
+    tell("streams-1000, twenty chunks a second each");
+    const postgres = {
+      superuserUrl: server.superuserUrl,
+      ownerUrl: server.url("mf_owner"),
+      runtimeUrl: server.url("mf_runtime"),
+      readUrl: server.url("mf_read"),
+    };
+    return await measureStreams({ postgres, streams: 1_000, seconds: 20 });
+  } finally {
+    await server.stop();
+    deleteDataFolder(dataDir);
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+export function streamTargetsOf({ peak_mib, p99_ms, streams }: StreamsResult): TargetResult[] {
+  const atMost = (target: string, wanted: number, measured: number): TargetResult => ({
+    target: `${streams} streams: ${target}`,
+    wanted,
+    measured,
+    reached: Number((wanted / Math.max(measured, 0.001)).toFixed(3)),
+    ok: measured <= wanted,
+  });
+  return [
+    atMost("MiB of the gateway's process at most", mostMib, peak_mib),
+    atMost("milliseconds of delay of a chunk, p99", mostDelayMs, p99_ms),
+  ];
+}
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const users = 50;
+
+/** Runs the streams on a product of their own, and holds its books to what was answered. @throws when they are not right */
+export async function measureStreams(options: StreamsOptions): Promise<StreamsResult> {
+  const { streams, seconds, chunksPerSecond = 20 } = options;
+  const product = await startProduct({
+    postgres: options.postgres,
+    gatewayEnv: {
+      LOG_LEVEL: "warn",
+      PROVIDER_MAX_CONNECTIONS: String(streams + 10),
+      GATEWAY_MAX_IN_FLIGHT: String(streams + 10),
+      GATEWAY_RATE_LIMIT_MAX_REQUESTS: "0",
+    },
+  });
+  try {
+    const [port] = await freePorts(1);
+    const upstream = await start("streams-upstream.ts", [
+      String(port),
+      String(chunksPerSecond),
+      String(seconds * chunksPerSecond),
+    ]);
+    try {
+      return await run(product, `http://127.0.0.1:${port}/v1`, options, chunksPerSecond);
+    } finally {
+      upstream.disconnect();
+    }
+  } finally {
+    await product.stop();
+  }
+}
+
+async function run(
+  product: Product,
+  upstream: string,
+  { streams, seconds }: StreamsOptions,
+  chunksPerSecond: number,
+): Promise<StreamsResult> {
+  const ground = await layGround(product);
+  await product.admin("PUT", "/v1/admin/providers/stub", { base_url: upstream, reason: "benchmark" });
+  const sessions = await Promise.all(Array.from({ length: users }, () => ground.openSession()));
+  for (const { userId } of sessions) await credit(product, userId, "100.00");
+  const pid = product.gatewayProcesses[0]!.child.pid!;
+  const idleMib = residentMib(pid);
+  const cpuBefore = cpuTimeMs(pid) ?? 0;
+  const startedAt = performance.now();
+  const memory = watchMemory(pid);
+  const rampMs = Math.min(seconds * 250, 5_000);
+  const tokens = sessions.map(({ token }) => token).join(",");
+  const reader = await start("streams-reader.ts", [
+    product.gateways[0]!,
+    String(streams),
+    String(rampMs),
+    tokens,
+  ]);
+  const read = await new Promise<StreamsRead>((resolve, reject) => {
+    reader.once("message", (message) => resolve(message as StreamsRead));
+    reader.once("exit", (code) => reject(new Error(`the reader ended with ${code}`)));
+  });
+  const elapsedMs = performance.now() - startedAt;
+  const peakMib = memory.end();
+  await expectBooksClean(product, { withinMs: 20_000 });
+  return {
+    streams,
+    chunks_per_s: chunksPerSecond,
+    seconds,
+    ...read,
+    idle_mib: idleMib,
+    peak_mib: peakMib,
+    gateway_cpu: Number((((cpuTimeMs(pid) ?? 0) - cpuBefore) / elapsedMs).toFixed(2)),
+  };
+}
+
+async function start(file: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join("bench", file), ...args],
+    { cwd: root, stdio: ["ignore", "inherit", "inherit", "ipc"] },
+  );
+  await new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  return child;
+}
+
+function watchMemory(pid: number): { end(): number } {
+  let most = 0;
+  const timer = setInterval(() => {
+    most = Math.max(most, residentMib(pid));
+  }, 200);
+  return {
+    end: () => {
+      clearInterval(timer);
+      return most;
+    },
+  };
+}
+
+/** Source: proc_pid_statm(5), read November 2026; pages of 4 KiB. */
+function residentMib(pid: number): number {
+  return Math.round((Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4) / 1024);
+}
