@@ -6,7 +6,6 @@ import { proveBooks } from "./proof.ts";
 import { compared, keep, machineFacts, type Report, targetsOf } from "./report.ts";
 import { startRig } from "./rig.ts";
 import { measure, type ScenarioResult, type Sent } from "./scenarios.ts";
-import { runStreams, streamTargetsOf } from "./streams.ts";
 
 const sessions = 1_000;
 
@@ -33,9 +32,8 @@ async function run(options: BenchOptions): Promise<Report> {
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
     const machine = await machineFacts(rig);
-    const opened = options.cases.length === 0 ? 1 : sessions;
-    tell(`opening ${opened} sessions`);
-    const ground = await layGround(rig, opened);
+    tell(`opening ${sessions} sessions`);
+    const ground = await layGround(rig, sessions);
     const probe = await createProbe(rig, ground);
     const sent: Sent = { settled: 0, relayedBare: 0, probed: 0 };
     const scenarios: ScenarioResult[] = [];
@@ -56,17 +54,7 @@ async function run(options: BenchOptions): Promise<Report> {
     await probe.stop();
     tell("checking the books");
     const books = await proveBooks(rig, sent);
-    const streams = options.streams ? await runStreams(tell) : null;
-    if (streams) console.log(JSON.stringify(streams));
-    const targets = [...targetsOf(scenarios), ...(streams ? streamTargetsOf(streams) : [])];
-    return {
-      at: new Date().toISOString(),
-      machine,
-      scenarios,
-      ...(streams ? { streams } : {}),
-      targets,
-      books,
-    };
+    return { at: new Date().toISOString(), machine, scenarios, targets: targetsOf(scenarios), books };
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await rig.stop();
@@ -87,8 +75,7 @@ function judge(report: Report, options: BenchOptions): number {
   const { books } = report;
   tell(`books   ${books.ok ? "clean" : "NOT CLEAN"}: ${JSON.stringify(books)}`);
   tell(`written to ${keep(report)}`);
-  const broken = report.streams?.broken ?? 0;
-  const errors = report.scenarios.reduce((sum, result) => sum + result.errors, broken);
+  const errors = report.scenarios.reduce((sum, result) => sum + result.errors, 0);
   if (errors > 0) console.error(`bench: ${errors} answers were not what was asked for`);
   return books.ok && errors === 0 && isWithinGate(report, moved, options.gatePercent) ? 0 : 1;
 }

@@ -3,13 +3,8 @@ import { parseArgs } from "node:util";
 const caseNames = ["hold-settle", "stream", "auth", "boundary"] as const;
 export type CaseName = (typeof caseNames)[number];
 
-/** A case of its own shape: not requests a second, but many streams at a steady pace. */
-const streamsCase = "streams-1000";
-
 export type BenchOptions = {
   cases: readonly CaseName[];
-  /** Whether the thousand streams are among the cases. */
-  streams: boolean;
   /** One figure per run of each case. */
   connections: readonly number[];
   /** How long each target of a scenario is measured, in seconds, warm-up apart. */
@@ -29,7 +24,7 @@ export const benchHelp = `usage: pnpm bench [flags]
 Boots a database of its own, a stub upstream, the servers and a bare hop on loopback, drives them from outside and prints
 one JSON line per scenario. The result is kept under bench/results/.
 
-  --case NAME        hold-settle, stream, auth, boundary, streams-1000 or all (default: all)
+  --case NAME        hold-settle, stream, auth, boundary or all (default: all)
   --connections N    only with N connections (default: 1 and 64)
   --seconds N        seconds for each target of a scenario (default: 8)
   --compare FILE     an earlier result; prints how the ratios moved
@@ -46,13 +41,12 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
   const values = flagsOf(args);
   if (values.help) return null;
   const which = values.case ?? "all";
-  if (![...caseNames, streamsCase, "all"].includes(which)) {
-    throw new BenchUsage(`--case must be one of ${caseNames.join(", ")}, ${streamsCase} or all`);
+  if (which !== "all" && !caseNames.includes(which as CaseName)) {
+    throw new BenchUsage(`--case must be one of ${caseNames.join(", ")} or all`);
   }
   const connections = values.connections;
   return {
-    cases: which === "all" ? caseNames : caseNames.filter((name) => name === which),
-    streams: which === "all" || which === streamsCase,
+    cases: which === "all" ? caseNames : [which as CaseName],
     connections: connections === undefined ? [1, 64] : [wholeNumber("--connections", connections, 1, 4096)],
     seconds: wholeNumber("--seconds", values.seconds ?? "8", 1, 600),
     compare: values.compare ?? null,

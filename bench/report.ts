@@ -15,13 +15,11 @@ import { quantile } from "./load.ts";
 import type { Proof } from "./proof.ts";
 import { type Rig, resultsFolder, root } from "./rig.ts";
 import type { ScenarioResult } from "./scenarios.ts";
-import type { StreamsResult } from "./streams.ts";
 
 export type Report = {
   at: string;
   machine: Record<string, unknown>;
   scenarios: ScenarioResult[];
-  streams?: StreamsResult;
   targets: TargetResult[];
   books: Proof;
 };
