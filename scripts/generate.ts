@@ -1,9 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { alertsPath, renderAlerts } from "./generate/alerts.ts";
+import { renderCli } from "./generate/cli.ts";
 import { renderConfiguration, renderEnvExample } from "./generate/configuration.ts";
 import { renderEnvHostedExample } from "./generate/env-hosted.ts";
 import { renderErrors } from "./generate/errors.ts";
 import { renderMetrics } from "./generate/metrics.ts";
+import { renderOpenapi } from "./generate/openapi.ts";
 import { renderRoutes } from "./generate/routes.ts";
 import { renderSchemaSnapshot, snapshotPath } from "./generate/schema-snapshot.ts";
 
@@ -11,10 +14,13 @@ import { renderSchemaSnapshot, snapshotPath } from "./generate/schema-snapshot.t
 const generated: readonly { path: string; render(): Promise<string> | string }[] = [
   { path: ".env.example", render: renderEnvExample },
   { path: ".env.hosted.example", render: renderEnvHostedExample },
+  { path: "docs/reference/cli.md", render: renderCli },
   { path: "docs/reference/configuration.md", render: renderConfiguration },
   { path: "docs/reference/errors.md", render: renderErrors },
   { path: "docs/reference/metrics.md", render: renderMetrics },
+  { path: "docs/reference/openapi.json", render: renderOpenapi },
   { path: "docs/reference/routes.md", render: renderRoutes },
+  { path: alertsPath, render: renderAlerts },
   { path: snapshotPath, render: renderSchemaSnapshot },
 ];
 
