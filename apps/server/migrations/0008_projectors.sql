@@ -94,8 +94,8 @@ create policy projecting on apps for select using ((select mf_purpose()) = 'proj
 -- New users are counted where they are made.
 create index end_users_by_age on end_users (app_id, created_at);
 
--- What moved, by the time of booking. Shared wallets (a developer's, the system's) have one row of all time each, so
--- that no request waits on a balance; the scopes as wholes have hours and days, for the trial balance.
+-- What moved, by the time of booking. Each wallet has its sums of all time: a balance that many requests share is stored
+-- nowhere else, so that none of them waits for it. The scopes as wholes have hours and days, for the trial balance.
 create table ledger_rollups (
   generation integer not null,
   grain smallint not null check (grain in (0, 60, 1440)),
@@ -104,6 +104,7 @@ create table ledger_rollups (
   -- The wallet of a row of all time; of a whole scope it is nobody.
   wallet_id uuid not null,
   fund text not null,
+  -- Empty on the sums of an end user's wallet.
   kind text not null,
   reason text not null,
   debits_usd numeric(28,8) not null,
@@ -125,8 +126,8 @@ create view unrolled_transfers with (security_invoker = true) as
   select * from transfers
   where epoch > (select epoch from projections where name = 'ledger_rollups') and epoch < 2147483647;
 
--- The balance of every shared wallet by fund: the roll-up and what was booked since.
-create view shared_balances with (security_invoker = true) as
+-- The balance of every wallet by fund: the roll-up and what was booked since.
+create view wallet_balances with (security_invoker = true) as
   select scope, wallet_id, fund, sum(amount_usd) as balance_usd from (
     select scope, wallet_id, fund, credits_usd - debits_usd as amount_usd from ledger_rollups
     where grain = 0 and generation = (select generation from projections where name = 'ledger_rollups')
@@ -134,11 +135,14 @@ create view shared_balances with (security_invoker = true) as
     select s.scope, s.wallet_id, t.fund, s.amount_usd from unrolled_transfers t
     cross join lateral (values (t.from_scope, t.from_id, -t.amount_usd), (t.to_scope, t.to_id, t.amount_usd))
       as s (scope, wallet_id, amount_usd)
-    where s.scope <> 'end_user'
   ) as moved group by scope, wallet_id, fund;
-call mf_declare('readable', 'unrolled_transfers', 'shared_balances');
+call mf_declare('readable', 'unrolled_transfers', 'wallet_balances');
 
--- The ledger by time of booking: it is appended in nearly that order, so a summary of its blocks is enough.
+-- What did not go well is rare, and looked for by itself.
+create index usage_events_unserved on usage_events (developer_id, outcome, id) where outcome <> 'succeeded';
+-- The log by time: it is appended in nearly that order, so a summary of its blocks is enough.
+create index usage_events_by_beginning on usage_events using brin (opened_at) with (pages_per_range = 32, autosummarize = on);
+-- The ledger by time of booking, likewise.
 create index transfers_by_time on transfers using brin (created_at) with (pages_per_range = 32, autosummarize = on);
 -- What is not the use of a model is rare, and looked for by itself.
 create index transfers_by_kind on transfers (kind, epoch, xid8) where kind <> 'usage';

@@ -323,8 +323,8 @@ async function differences(): Promise<typeof nowhere> {
         where g.grain in (60, 1440) group by 1, 2, 3, 4, 5, 6`,
     ),
     wallets: await count(
-      owner`select scope, wallet_id, fund, balance_usd from shared_balances`,
-      owner`select scope, wallet_id, fund, sum(amount_usd) from entries where scope <> 'end_user' group by 1, 2, 3`,
+      owner`select scope, wallet_id, fund, balance_usd from wallet_balances`,
+      owner`select scope, wallet_id, fund, sum(amount_usd) from entries group by 1, 2, 3`,
     ),
   };
 }

@@ -131,9 +131,9 @@ export const deepChecks: readonly Check[] = [
     violations: (tx) => tx<Violation[]>`
       select coalesce(s.scope, e.scope) || '/' || coalesce(s.wallet_id, e.wallet_id) || '/' || coalesce(s.fund, e.fund) as id,
         (coalesce(s.balance_usd, 0) - coalesce(e.total, 0))::text as off_usd
-      from shared_balances s
+      from wallet_balances s
       full join (
-        select scope, wallet_id, fund, sum(amount_usd) as total from entries where scope <> 'end_user' group by 1, 2, 3) e
+        select scope, wallet_id, fund, sum(amount_usd) as total from entries group by 1, 2, 3) e
         on e.scope = s.scope and e.wallet_id = s.wallet_id and e.fund = s.fund
       where coalesce(s.balance_usd, 0) <> coalesce(e.total, 0) limit ${mostViolations}`,
   },

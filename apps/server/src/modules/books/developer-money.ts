@@ -10,7 +10,7 @@ export async function readDeveloperMoney(
   developerIds: readonly string[],
 ): Promise<Map<string, { balanceUsd: Usd; payableUsd: Usd; debtUsd: Usd }>> {
   const rows = await tx<{ id: string; balance: string }[]>`
-    select wallet_id::text as id, sum(balance_usd)::numeric(20,8)::text as balance from shared_balances
+    select wallet_id::text as id, sum(balance_usd)::numeric(20,8)::text as balance from wallet_balances
     where scope = 'developer' and wallet_id = any(${[...developerIds]}::uuid[]) group by wallet_id`;
   return new Map(
     rows.map(({ id, balance }) => [

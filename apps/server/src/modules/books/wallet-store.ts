@@ -137,7 +137,10 @@ export type ReconciledRow = { wallets: number; mismatches: number; now: Date } &
   | { [K in keyof Reconciled]: null }
 );
 
-/** Stored against derived balances, in one pass; `onlyMismatch` leaves out of the page what agrees. */
+/**
+ * Stored against derived balances, in one pass; `onlyMismatch` leaves out of the page what agrees. Derived is what the
+ * roll-up and newer entries come to; the deep checks hold the roll-up against all of them.
+ */
 export const selectReconciliation = (
   tx: Tx,
   filter: ReconciliationFilter & { onlyMismatch: boolean },
@@ -164,21 +167,19 @@ const comparedWallets = (tx: Tx, filter: ReconciliationFilter) => tx`
   left join (select app_id, owner_id, sum(balance_usd) as total from accounts where kind = 'wallet' group by 1, 2) a
     on a.app_id = w.app_id and a.owner_id = w.id
   left join (
-    select case scope when 'end_user' then app_id else '00000000-0000-0000-0000-000000000000' end as app_id, scope, wallet_id,
-      sum(amount_usd) as total
-    from entries where scope in ('end_user', 'developer', 'platform') group by 1, 2, 3) e
-    on e.app_id = w.app_id and e.scope = w.owner_scope and e.wallet_id = w.id
+    select scope, wallet_id, sum(balance_usd) as total from wallet_balances
+    where scope in ('end_user', 'developer', 'platform') group by 1, 2) e
+    on e.scope = w.owner_scope and e.wallet_id = w.id
   where w.owner_scope in ('end_user', 'developer', 'platform')
     ${filter.ownerScope === undefined ? tx`` : tx`and w.owner_scope = ${filter.ownerScope}`}
     ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
     ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}`;
 
-/** Developers' and the platform's balances by fund, added up in one pass over the entries of the page's owners. */
+/** Developers' and the platform's balances by fund: the roll-up and what was booked since. */
 const sharedOf = (tx: Tx) => tx`
-  select scope, wallet_id, fund, sum(amount_usd) as balance_usd from entries
+  select scope, wallet_id, fund, balance_usd from wallet_balances
   where (select bool_or(owner_scope <> 'end_user') from page) and scope in ('developer', 'platform')
-    and wallet_id = any (array(select id from page where owner_scope <> 'end_user'))
-  group by scope, wallet_id, fund`;
+    and wallet_id = any (array(select id from page where owner_scope <> 'end_user'))`;
 
 const noShared = (tx: Tx) => tx`
   select null::text as scope, null::uuid as wallet_id, null::text as fund, null::numeric as balance_usd where false`;
