@@ -6,9 +6,10 @@
 -- 0005_identity f30fa9cb40caf414
 -- 0006_reading 1ecd7916a07268b8
 -- 0007_limits 0bbc1a7b7b765c7f
--- 0008_projectors f09e559e29e46fb2
+-- 0008_projectors 42444bfa486e1b7d
 -- 0009_console 66afa7bbbbf139c3
 -- 0010_backups 6172b940a9460926
+-- 0011_alerts 84b215290a8b1e48
 -- 0012_isolation 1b671989ba110cbc
 
 create table accounts (
@@ -44,6 +45,45 @@ create table accounts (
   constraint accounts_set_by_check CHECK ((set_by = ANY (ARRAY['user'::text, 'developer'::text, 'app'::text, 'feature'::text, 'operator'::text]))),
   constraint accounts_window_check CHECK (("window" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'total'::text])))
 ) with (fillfactor=60); -- row security forced
+
+create table alert_notices (
+  id uuid not null,
+  alert_id uuid not null,
+  event text not null,
+  body text not null,
+  tries integer not null default 0,
+  next_at timestamp with time zone not null default mf_now(),
+  delivered_at timestamp with time zone,
+  given_up_at timestamp with time zone,
+  last_failure text,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint alert_notices_alert_id_event_key UNIQUE (alert_id, event),
+  constraint alert_notices_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES alerts(id) ON DELETE CASCADE,
+  constraint alert_notices_check CHECK (((delivered_at IS NULL) OR (given_up_at IS NULL))),
+  constraint alert_notices_event_check CHECK ((event = ANY (ARRAY['alert.opened'::text, 'alert.closed'::text]))),
+  constraint alert_notices_pkey PRIMARY KEY (id),
+  constraint alert_notices_tries_check CHECK ((tries >= 0))
+); -- row security forced
+
+create table alerts (
+  id uuid not null,
+  rule text not null,
+  kind text not null,
+  target text not null,
+  details jsonb not null default '{}'::jsonb,
+  opened_at timestamp with time zone not null default mf_now(),
+  seen_at timestamp with time zone not null default mf_now(),
+  closed_at timestamp with time zone,
+  acknowledged_by text,
+  acknowledged_at timestamp with time zone,
+  constraint alerts_check CHECK ((closed_at >= opened_at)),
+  constraint alerts_check1 CHECK (((acknowledged_by IS NULL) = (acknowledged_at IS NULL))),
+  constraint alerts_details_check CHECK ((jsonb_typeof(details) = 'object'::text)),
+  constraint alerts_kind_check CHECK ((kind = ANY (ARRAY['page'::text, 'ticket'::text]))),
+  constraint alerts_pkey PRIMARY KEY (id),
+  constraint alerts_rule_check CHECK ((rule <> ''::text)),
+  constraint alerts_target_check CHECK ((target <> ''::text))
+); -- row security forced
 
 create table app_features (
   app_id uuid not null,
@@ -147,6 +187,18 @@ create table backups (
   constraint backups_rows_check CHECK ((rows >= 0)),
   constraint backups_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint backups_sha256_key UNIQUE (sha256)
+); -- row security forced
+
+create table book_checks (
+  name text not null,
+  kind text not null,
+  violations integer not null,
+  off_usd numeric(28,8) not null,
+  samples jsonb not null default '[]'::jsonb,
+  checked_at timestamp with time zone not null default mf_now(),
+  constraint book_checks_kind_check CHECK ((kind = ANY (ARRAY['minute'::text, 'deep'::text]))),
+  constraint book_checks_pkey PRIMARY KEY (name),
+  constraint book_checks_violations_check CHECK ((violations >= 0))
 ); -- row security forced
 
 create table budgets (
@@ -397,6 +449,8 @@ create table instances (
   started_at timestamp with time zone not null default mf_now(),
   heartbeat_at timestamp with time zone not null default mf_now(),
   rate_store text not null default 'memory'::text,
+  facts jsonb not null default '{}'::jsonb,
+  constraint instances_facts_check CHECK ((jsonb_typeof(facts) = 'object'::text)),
   constraint instances_pkey PRIMARY KEY (id),
   constraint instances_rate_store_check CHECK ((rate_store = ANY (ARRAY['memory'::text, 'shared'::text, 'away'::text])))
 ); -- row security none
@@ -641,7 +695,7 @@ create table usage_active_users (
   developer_id uuid not null,
   constraint usage_active_users_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
   constraint usage_active_users_grain_check CHECK ((grain = ANY (ARRAY[15, 1440]))),
-  constraint usage_active_users_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id)
+  constraint usage_active_users_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id) INCLUDE (developer_id)
 ); -- row security forced
 
 create table usage_events (
@@ -731,7 +785,7 @@ create table usage_latencies (
   developer_id uuid not null,
   requests bigint not null,
   constraint usage_latencies_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
-  constraint usage_latencies_grain_check CHECK ((grain = ANY (ARRAY[15, 1440]))),
+  constraint usage_latencies_grain_check CHECK ((grain = ANY (ARRAY[15, 180, 1440]))),
   constraint usage_latencies_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, slot)
 ) with (fillfactor=70); -- row security forced
 
@@ -757,7 +811,7 @@ create table usage_rollups (
   developer_share_usd numeric(28,8) not null,
   platform_share_usd numeric(28,8) not null,
   constraint usage_rollups_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
-  constraint usage_rollups_grain_check CHECK ((grain = ANY (ARRAY[15, 60, 1440]))),
+  constraint usage_rollups_grain_check CHECK ((grain = ANY (ARRAY[15, 180, 1440]))),
   constraint usage_rollups_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'aborted'::text, 'flagged'::text]))),
   constraint usage_rollups_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome)
 ) with (fillfactor=70); -- row security forced
@@ -851,6 +905,18 @@ CREATE UNIQUE INDEX accounts_pkey ON public.accounts USING btree (app_id, id);
 
 CREATE INDEX accounts_stopped ON public.accounts USING btree (app_id, id) WHERE (stopped_at IS NOT NULL);
 
+CREATE UNIQUE INDEX alert_notices_alert_id_event_key ON public.alert_notices USING btree (alert_id, event);
+
+CREATE INDEX alert_notices_due ON public.alert_notices USING btree (next_at) WHERE ((delivered_at IS NULL) AND (given_up_at IS NULL));
+
+CREATE UNIQUE INDEX alert_notices_pkey ON public.alert_notices USING btree (id);
+
+CREATE INDEX alerts_by_age ON public.alerts USING btree (opened_at DESC, id DESC);
+
+CREATE UNIQUE INDEX alerts_open ON public.alerts USING btree (rule, target) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX alerts_pkey ON public.alerts USING btree (id);
+
 CREATE UNIQUE INDEX app_features_key ON public.app_features USING btree (app_id, feature_key) WHERE (status <> 'archived'::text);
 
 CREATE UNIQUE INDEX app_features_owner ON public.app_features USING btree (app_id, developer_id, id);
@@ -876,6 +942,8 @@ CREATE INDEX backups_by_age ON public.backups USING btree (taken_at DESC, id DES
 CREATE UNIQUE INDEX backups_pkey ON public.backups USING btree (id);
 
 CREATE UNIQUE INDEX backups_sha256_key ON public.backups USING btree (sha256);
+
+CREATE UNIQUE INDEX book_checks_pkey ON public.book_checks USING btree (name);
 
 CREATE UNIQUE INDEX budgets_pkey ON public.budgets USING btree (level, owner_id, "window", window_start);
 
@@ -989,15 +1057,21 @@ CREATE INDEX transfers_by_wallet_to ON public.transfers USING btree (app_id, to_
 
 CREATE UNIQUE INDEX transfers_pkey ON public.transfers USING btree (app_id, kind, source_id, line);
 
-CREATE UNIQUE INDEX usage_active_users_pkey ON public.usage_active_users USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id);
+CREATE UNIQUE INDEX usage_active_users_pkey ON public.usage_active_users USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, end_user_id) INCLUDE (developer_id);
+
+CREATE INDEX usage_events_by_beginning ON ONLY public.usage_events USING brin (opened_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX usage_events_by_developer ON ONLY public.usage_events USING btree (developer_id, id);
 
 CREATE INDEX usage_events_by_insertion ON ONLY public.usage_events USING btree (epoch, xid8);
 
+CREATE INDEX usage_events_by_time ON ONLY public.usage_events USING brin (created_at) WITH (pages_per_range='32', autosummarize='on');
+
 CREATE INDEX usage_events_by_user ON ONLY public.usage_events USING btree (app_id, end_user_id, id);
 
 CREATE UNIQUE INDEX usage_events_pkey ON ONLY public.usage_events USING btree (app_id, id);
+
+CREATE INDEX usage_events_unserved ON ONLY public.usage_events USING btree (developer_id, outcome, id) WHERE (outcome <> 'succeeded'::text);
 
 CREATE UNIQUE INDEX usage_latencies_pkey ON public.usage_latencies USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, slot);
 
@@ -1130,7 +1204,55 @@ create view receipts with (security_invoker=true) as SELECT app_id,
    FROM usage_events
   WHERE (outcome = ANY (ARRAY['succeeded'::text, 'aborted'::text]));
 
-create view shared_balances with (security_invoker=true) as SELECT scope,
+create view unrolled_transfers with (security_invoker=true) as SELECT transfers.app_id,
+    transfers.kind,
+    transfers.source_id,
+    transfers.line,
+    transfers.developer_id,
+    transfers.from_scope,
+    transfers.from_id,
+    transfers.to_scope,
+    transfers.to_id,
+    transfers.amount_usd,
+    transfers.reason,
+    transfers.fund,
+    transfers.wallet_seq,
+    transfers.balance_after_usd,
+    transfers.wallet_balance_after_usd,
+    transfers.created_at,
+    transfers.epoch,
+    transfers.xid8
+   FROM transfers
+  WHERE ((transfers.epoch = ( SELECT projections.epoch
+           FROM projections
+          WHERE (projections.name = 'ledger_rollups'::text))) AND (transfers.xid8 > ( SELECT projections.xid8
+           FROM projections
+          WHERE (projections.name = 'ledger_rollups'::text))) AND (transfers.xid8 < '9223372036854775807'::xid8))
+UNION ALL
+ SELECT transfers.app_id,
+    transfers.kind,
+    transfers.source_id,
+    transfers.line,
+    transfers.developer_id,
+    transfers.from_scope,
+    transfers.from_id,
+    transfers.to_scope,
+    transfers.to_id,
+    transfers.amount_usd,
+    transfers.reason,
+    transfers.fund,
+    transfers.wallet_seq,
+    transfers.balance_after_usd,
+    transfers.wallet_balance_after_usd,
+    transfers.created_at,
+    transfers.epoch,
+    transfers.xid8
+   FROM transfers
+  WHERE ((transfers.epoch > ( SELECT projections.epoch
+           FROM projections
+          WHERE (projections.name = 'ledger_rollups'::text))) AND (transfers.epoch < 2147483647));
+
+create view wallet_balances with (security_invoker=true) as SELECT scope,
     wallet_id,
     fund,
     sum(amount_usd) AS balance_usd
@@ -1143,27 +1265,12 @@ create view shared_balances with (security_invoker=true) as SELECT scope,
                    FROM projections
                   WHERE (projections.name = 'ledger_rollups'::text))))
         UNION ALL
-         SELECT transfers.from_scope,
-            transfers.from_id,
-            transfers.fund,
-            (- transfers.amount_usd)
-           FROM transfers
-          WHERE ((transfers.from_scope <> 'end_user'::text) AND (ROW(transfers.epoch, transfers.xid8) > ROW(( SELECT projections.epoch
-                   FROM projections
-                  WHERE (projections.name = 'ledger_rollups'::text)), ( SELECT projections.xid8
-                   FROM projections
-                  WHERE (projections.name = 'ledger_rollups'::text)))))
-        UNION ALL
-         SELECT transfers.to_scope,
-            transfers.to_id,
-            transfers.fund,
-            transfers.amount_usd
-           FROM transfers
-          WHERE ((transfers.to_scope <> 'end_user'::text) AND (ROW(transfers.epoch, transfers.xid8) > ROW(( SELECT projections.epoch
-                   FROM projections
-                  WHERE (projections.name = 'ledger_rollups'::text)), ( SELECT projections.xid8
-                   FROM projections
-                  WHERE (projections.name = 'ledger_rollups'::text)))))) moved
+         SELECT s.scope,
+            s.wallet_id,
+            t.fund,
+            s.amount_usd
+           FROM (unrolled_transfers t
+             CROSS JOIN LATERAL ( VALUES (t.from_scope,t.from_id,(- t.amount_usd)), (t.to_scope,t.to_id,t.amount_usd)) s(scope, wallet_id, amount_usd))) moved
   GROUP BY scope, wallet_id, fund;
 
 create policy adding on accounts for insert
@@ -1178,6 +1285,32 @@ create policy reading on accounts for select
 
 create policy removing on accounts for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((owner_id = ( SELECT mf_end_user() AS mf_end_user)) OR (scope_id = ( SELECT mf_end_user() AS mf_end_user)))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,settlement,operator}'::text[])));
+
+create policy adding on alert_notices for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on alert_notices for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on alert_notices for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
+
+create policy removing on alert_notices for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on alerts for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on alerts for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on alerts for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
+
+create policy removing on alerts for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on app_features for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (app_id = ( SELECT mf_app() AS mf_app)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
@@ -1232,6 +1365,19 @@ create policy reading on backups for select
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
 
 create policy removing on backups for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy adding on book_checks for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on book_checks for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on book_checks for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator,backup,isolation}'::text[])));
+
+create policy removing on book_checks for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on budgets for insert
@@ -1566,6 +1712,10 @@ create policy removing on wallets for delete
 
 grant select on accounts to mf_read;
 
+grant select on alert_notices to mf_read;
+
+grant select on alerts to mf_read;
+
 grant select on app_features to mf_read;
 
 grant select on apps to mf_read;
@@ -1573,6 +1723,8 @@ grant select on apps to mf_read;
 grant select on audit_logs to mf_read;
 
 grant select on backups to mf_read;
+
+grant select on book_checks to mf_read;
 
 grant select on budgets to mf_read;
 
@@ -1634,11 +1786,11 @@ grant select on schema_migrations to mf_read;
 
 grant select on settings to mf_read;
 
-grant select on shared_balances to mf_read;
-
 grant select on sign_in_links to mf_read;
 
 grant select on transfers to mf_read;
+
+grant select on unrolled_transfers to mf_read;
 
 grant select on usage_active_users to mf_read;
 
@@ -1654,9 +1806,15 @@ grant select on virtual_sessions to mf_read;
 
 grant select on wallet_adjustments to mf_read;
 
+grant select on wallet_balances to mf_read;
+
 grant select on wallets to mf_read;
 
 grant delete, insert, select, update on accounts to mf_runtime;
+
+grant delete, insert, select, update on alert_notices to mf_runtime;
+
+grant delete, insert, select, update on alerts to mf_runtime;
 
 grant delete, insert, select, update on app_features to mf_runtime;
 
@@ -1665,6 +1823,8 @@ grant delete, insert, select, update on apps to mf_runtime;
 grant insert, select on audit_logs to mf_runtime;
 
 grant select on backups to mf_runtime;
+
+grant delete, insert, select, update on book_checks to mf_runtime;
 
 grant delete, insert, select, update on budgets to mf_runtime;
 
@@ -1726,11 +1886,11 @@ grant select on schema_migrations to mf_runtime;
 
 grant delete, insert, select, update on settings to mf_runtime;
 
-grant select on shared_balances to mf_runtime;
-
 grant delete, insert, select, update on sign_in_links to mf_runtime;
 
 grant insert, select on transfers to mf_runtime;
+
+grant select on unrolled_transfers to mf_runtime;
 
 grant delete, insert, select, update on usage_active_users to mf_runtime;
 
@@ -1745,6 +1905,8 @@ grant delete, insert, select, update on user_token_uses to mf_runtime;
 grant delete, insert, select, update on virtual_sessions to mf_runtime;
 
 grant delete, insert, select, update on wallet_adjustments to mf_runtime;
+
+grant select on wallet_balances to mf_runtime;
 
 grant delete, insert, select, update on wallets to mf_runtime;
 
