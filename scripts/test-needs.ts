@@ -17,7 +17,12 @@ export const needs: readonly Need[] = [
   {
     sentence: "no nginx was found, install the package `nginx-light`",
     isMet: existsSync("/usr/sbin/nginx"),
-    files: ["tests/acceptance/ingress*.test.ts", "tests/acceptance/one-vm.test.ts"],
+    files: [
+      "tests/acceptance/ingress*.test.ts",
+      "tests/acceptance/hosted-smoke.test.ts",
+      "tests/acceptance/hosted-rehearse.test.ts",
+      "tests/acceptance/one-vm.test.ts",
+    ],
   },
   {
     sentence: "no systemd-analyze was found, install the package `systemd`",
@@ -27,7 +32,7 @@ export const needs: readonly Need[] = [
   {
     sentence: "no PostgreSQL 15 was found, install the package `postgresql-15`",
     isMet: existsSync("/usr/lib/postgresql/15/bin/initdb"),
-    files: ["tests/acceptance/one-vm.test.ts"],
+    files: ["tests/acceptance/one-vm.test.ts", "tests/acceptance/hosted-rehearse.test.ts"],
   },
   {
     sentence: "no PgBouncer was found, install the package `pgbouncer`",
@@ -37,7 +42,11 @@ export const needs: readonly Need[] = [
   {
     sentence: "only root on Linux can imitate a container and a service",
     isMet: isRootOnLinux,
-    files: ["tests/acceptance/image.test.ts", "tests/acceptance/one-vm.test.ts"],
+    files: [
+      "tests/acceptance/image.test.ts",
+      "tests/acceptance/one-vm.test.ts",
+      "tests/acceptance/hosted-rehearse.test.ts",
+    ],
   },
   {
     sentence: "no PostgreSQL 15 was found, install the package `postgresql-15`",
@@ -47,7 +56,7 @@ export const needs: readonly Need[] = [
   {
     sentence: "no Redis was found, install the package `redis-server`",
     isMet: existsSync("/usr/bin/redis-server"),
-    files: ["tests/acceptance/*redis*.test.ts"],
+    files: ["tests/acceptance/*redis*.test.ts", "tests/acceptance/hosted-rehearse.test.ts"],
   },
   {
     sentence: "LiteLLM is not installed, run `pnpm litellm:install` (it takes a Python 3 with venv)",

@@ -72,6 +72,11 @@ export function inspectConfig(env: Environment = process.env): {
   return { faults, warnings, config: configOf(filled, production, warnings) };
 }
 
+/** What stands in a variable that the operator names on the command line; `null` where it is missing or blank. */
+export function namedValue(name: string, env: Environment = process.env): string | null {
+  return env[name]?.trim() || null;
+}
+
 type Need = LoadOptions["need"] | "hosted";
 
 function judge(need: Need, env: Environment) {

@@ -134,7 +134,7 @@ const commands: Record<string, Command> = {
     },
   },
   hosted: {
-    summary: "check a hosted deployment: verify-env, check-isolation",
+    summary: "check a hosted deployment: verify-env, check-isolation, smoke-readiness",
     run: async ([name, ...args]) => {
       const known = hosted[name ?? ""];
       if (!known && name !== undefined && name !== "--help") return noCommand(`hosted ${name}`, hosted);
@@ -165,6 +165,13 @@ const hosted: Record<string, Command> = {
       const { checkIsolationHelp, runCheckIsolation } = await import("./commands/hosted-check-isolation.ts");
       if (args.includes("--help")) return print(checkIsolationHelp);
       return withDatabase((database) => runCheckIsolation(args, database), "readonlyUrl");
+    },
+  },
+  "smoke-readiness": {
+    summary: "ask a deployment from outside whether it is ready",
+    run: async (args) => {
+      const { runHostedSmoke } = await import("./commands/hosted-smoke/hosted-smoke.ts");
+      return runHostedSmoke(args);
     },
   },
 };
