@@ -3,7 +3,7 @@ import type { Run } from "./flows/complete/run.ts";
 import type { InstanceFacts } from "./lib/instance-facts.ts";
 import type { Metrics } from "./lib/metrics.ts";
 import { formatUsd } from "./lib/money.ts";
-import { createOutbound, type Outbound } from "./lib/outbound.ts";
+import { createOutbound, type Outbound, OutboundError, type OutboundOptions } from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import type { SecretBox } from "./lib/secret-box.ts";
 import type { Tracing } from "./lib/tracing.ts";
@@ -12,11 +12,12 @@ import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 /** A way out that leads to one address of the operator's own: it opens no door for anything else. */
 export function outboundTo(
   url: string,
-  config: Config,
-  more: { assertNoTransactionOpen?: () => void } = {},
+  entrance: Entrance,
+  { config, metrics }: { config: Config; metrics: Metrics },
+  more: Pick<OutboundOptions, "assertNoTransactionOpen" | "lookup"> = {},
 ): Outbound {
   const { origin } = new URL(url);
-  return createOutbound({
+  return countingRefusals(entrance, metrics, {
     connectTimeoutMs: config.providers.connectTimeoutMs,
     maxConnectionsPerOrigin: 2,
     isAllowedOrigin: (asked) => asked === origin,
@@ -25,10 +26,31 @@ export function outboundTo(
   });
 }
 
+type Entrance = "upstream" | "alerts" | "traces";
+
+/** A way out whose guard is counted where it says no. */
+export function countingRefusals(entrance: Entrance, metrics: Metrics, options: OutboundOptions): Outbound {
+  const outbound = createOutbound(options);
+  return {
+    ...outbound,
+    request: async (request) => {
+      try {
+        return await outbound.request(request);
+      } catch (error) {
+        if (error instanceof OutboundError && error.kind === "not_allowed") {
+          metrics.egressRefused.inc({ entrance, reason: error.kind });
+        }
+        throw error;
+      }
+    },
+  };
+}
+
 /** Without a collector none of OpenTelemetry's code is loaded. */
 export async function tracingOf(
   config: Config,
   instanceId: string,
+  metrics: Metrics,
   onError: (error: unknown) => void,
 ): Promise<Tracing | null> {
   if (config.tracing === null) return null;
@@ -42,7 +64,7 @@ export async function tracingOf(
       ...config.tracing.resourceAttributes,
     },
     // Spans end wherever their request does; nothing of the database waits for them.
-    outbound: outboundTo(config.tracing.endpoint, config),
+    outbound: outboundTo(config.tracing.endpoint, "traces", { config, metrics }),
     onError,
   });
 }

@@ -11,7 +11,7 @@ import { uuidV7 } from "./lib/ids.ts";
 import { createInstanceFacts, type InstanceFacts } from "./lib/instance-facts.ts";
 import { createLog, type Logger } from "./lib/log.ts";
 import { createMetrics, type Metrics } from "./lib/metrics.ts";
-import { createOutbound, type Outbound } from "./lib/outbound.ts";
+import type { Outbound } from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
 import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
@@ -28,7 +28,7 @@ import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
-import { countSettled, tracingOf, watched } from "./wiring-watching.ts";
+import { countingRefusals, countSettled, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
 export type System = {
@@ -102,7 +102,7 @@ export async function createSystem(
   });
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, log);
-  const outbound = createOutbound({
+  const outbound = countingRefusals("upstream", metrics, {
     connectTimeoutMs: config.providers.connectTimeoutMs,
     maxConnectionsPerOrigin: config.providers.maxConnections,
     isAllowedOrigin: upstreams.allowsOrigin,
@@ -133,7 +133,7 @@ export async function createSystem(
     log,
     metrics,
     facts,
-    tracing: await tracingOf(config, instanceId, onError),
+    tracing: await tracingOf(config, instanceId, metrics, onError),
     database,
     secretBox,
     feed,
@@ -268,10 +268,8 @@ function completeContextOf(parts: Parts): CompleteContext {
     answers: createKeptAnswers({ database: parts.database, secretBox: parts.secretBox }),
     credentialRate: config.rateLimits.gateway,
     spendsTest: (session) => !config.production || session.endUserOwn,
-    onAttempt: (provider, result, ms) => {
-      metrics.attempts.inc({ provider, result });
-      metrics.upstreamMs.observe({ provider, phase: "first_byte" }, ms);
-    },
+    onAttempt: (provider, result) => metrics.attempts.inc({ provider, result }),
+    onUpstream: (provider, phase, ms) => metrics.upstreamMs.observe({ provider, phase }, ms),
     onStage: (stage, ms) => {
       metrics.overheadMs.observe({ stage }, ms);
       if (stage === "total") parts.facts.called(ms);

@@ -4,6 +4,7 @@ import postgres from "postgres";
 import { type ApiDeps, mountApi } from "../api/api.ts";
 import { originsOfConsole } from "../api/console-door.ts";
 import { apiHint } from "../api/hint.ts";
+import { isPrivateHost } from "../config/hosts.ts";
 import type { Config, Role } from "../config.ts";
 import { gatewayHint } from "../gateway/hint.ts";
 import { mountGateway } from "../gateway/server.ts";
@@ -13,6 +14,7 @@ import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
 import type { Outbound } from "../lib/outbound.ts";
+import { createPublicLookup } from "../lib/outbound-hosts.ts";
 import { keyCanaryPlace } from "../lib/secret-box.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
@@ -58,7 +60,10 @@ export async function runServe(args: readonly string[], config: Config): Promise
   await system.start();
   const servers = await listen(system);
   const alertOutbound = (webhook: { url: string }): Outbound =>
-    outboundTo(webhook.url, config, { assertNoTransactionOpen });
+    outboundTo(webhook.url, "alerts", system, {
+      assertNoTransactionOpen,
+      ...(config.production ? { lookup: createPublicLookup(isPrivateHost) } : {}),
+    });
   const worker = roles.includes("worker")
     ? createWorker({ ...system, openAlertOutbound: alertOutbound })
     : null;
@@ -156,6 +161,7 @@ async function listen(system: System): Promise<HttpServer[]> {
         system.bootstrap.match(token) !== null ||
         (await system.developerTokens.find(token, address)) !== null,
       onRefused: (code, level) => system.metrics.gatewayRefusals.inc({ code, level }),
+      onAuthFailure: (kind) => system.metrics.authFailures.inc({ service: "@modelfaucet/gateway", kind }),
     });
     servers.push({ role: "gateway", http, port: config.ports.gateway });
   }

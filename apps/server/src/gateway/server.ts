@@ -24,6 +24,7 @@ export type GatewayOptions = {
   /** Whether the token is a valid one of another class, which opens nothing here. */
   isOtherToken: (token: string, address: string) => Promise<boolean>;
   onRefused: (code: string, level: string) => void;
+  onAuthFailure: (kind: string) => void;
 };
 
 const requestIdPrefix = "req_".length;
@@ -104,6 +105,10 @@ async function authenticated(request: FastifyRequest, options: GatewayOptions): 
   try {
     return await authenticate(request, options);
   } catch (error) {
+    const status = error instanceof ApiError ? error.status : 500;
+    if (status === 401 || status === 403) {
+      options.onAuthFailure(bearerToken(request) === null ? "missing" : (error as ApiError).code);
+    }
     await options.complete.rates.take(
       credentialClaim(options.complete.credentialRate, "address", request.ip),
       request.id,

@@ -28,7 +28,9 @@ export type AttemptContext = {
   maxRetries: number;
   retryDelayMs: number;
   now: () => number;
-  onAttempt: (provider: string, result: string, ms: number) => void;
+  onAttempt: (provider: string, result: string) => void;
+  /** Upstream's time: until there was a connection, until its answer began, until it was over. */
+  onUpstream: (provider: string, phase: "connect" | "first_byte" | "total", ms: number) => void;
 };
 
 /** An answer that has begun: a whole body, or the first event and the rest. */
@@ -122,6 +124,7 @@ async function tryOnce(
   const started = performance.now();
   if (!upstream) return new UpstreamError("connect", "the provider is no longer configured");
   let error: UpstreamError | null = null;
+  run.attemptStartedAt = started;
   const traceparent = beginAttemptSpan(run, route, upstream.baseUrl);
   // A second key is tried where the first one is refused: keys are turned without a moment in which none works.
   for (const apiKey of upstream.keys.length > 0 ? upstream.keys : [null]) {
@@ -138,6 +141,7 @@ async function tryOnce(
         signal: run.abort.signal,
         traceparent,
         onSent: () => {
+          context.onUpstream(route.provider, "connect", performance.now() - started);
           run.sent = true;
           context.inFlight.sent(run.requestId);
         },
@@ -213,7 +217,8 @@ function note(
     duration_ms: ms,
     ...cost,
   });
-  context.onAttempt(route.provider, outcome, ms);
+  context.onAttempt(route.provider, outcome);
+  context.onUpstream(route.provider, outcome === "ok" ? "first_byte" : "total", ms);
   return ms;
 }
 

@@ -216,6 +216,8 @@ async function* streamedAnswer(run: Run, context: CompleteContext): AsyncGenerat
 function leave(run: Run, context: CompleteContext): void {
   context.inFlight.remove(run.requestId);
   endAttemptSpan(run);
+  if (run.firstByteMs !== null)
+    context.onUpstream(run.route.provider, "total", performance.now() - run.attemptStartedAt);
   run.rates?.finish(run.ending?.tokens ?? 0);
 }
 

@@ -28,6 +28,7 @@ export class Run {
   /** The request's own span and that of the attempt that runs; `null` where nothing is traced. */
   readonly trace: RequestSpan | null;
   attemptSpan: AttemptSpan | null = null;
+  attemptStartedAt = 0;
   tap: AnswerTap = createAnswerTap();
   route: FundedRoute;
   sent = false;

@@ -48,7 +48,7 @@ export async function applyDecision(
       ? []
       : await tx<
           AlertRow[]
-        >`update alerts set closed_at = mf_now() where id = any (${closes}) returning ${columns(tx)}`;
+        >`update alerts set closed_at = greatest(opened_at, mf_now()) where id = any (${closes}) returning ${columns(tx)}`;
   return { opened, closed: [...closed] };
 }
 
@@ -68,7 +68,7 @@ async function insertAlerts(
 /** Closes what is open under rules that are no longer in the list; gives how many. */
 export async function closeUnknownRules(tx: Tx, known: readonly string[]): Promise<number> {
   const closed = await tx`
-    update alerts set closed_at = mf_now() where closed_at is null and rule <> all (${[...known]}) returning id`;
+    update alerts set closed_at = greatest(opened_at, mf_now()) where closed_at is null and rule <> all (${[...known]}) returning id`;
   return closed.length;
 }
 
@@ -88,7 +88,7 @@ export async function listAlerts(
   return tx<AlertRow[]>`select ${columns(tx)} from alerts where true
     ${state === "open" ? tx`and closed_at is null` : tx``} ${state === "closed" ? tx`and closed_at is not null` : tx``}
     ${kind ? tx`and kind = ${kind}` : tx``}
-    ${before ? tx`and (opened_at, id) < (${before.at}::timestamptz, ${before.id}::uuid)` : tx``}
+    ${before ? tx`and (opened_at, id) < (${before.at}::text::timestamptz, ${before.id}::uuid)` : tx``}
     ${from ? tx`and opened_at >= ${from}::timestamptz` : tx``} ${to ? tx`and opened_at < ${to}::timestamptz` : tx``}
     order by opened_at desc, id desc limit ${limit + 1}`;
 }
