@@ -4,9 +4,9 @@ import { createLog } from "@modelfaucet/server/lib/log.ts";
 import fastify, { type FastifyReply } from "fastify";
 import { Pool } from "undici";
 
-const [port, upstreamUrl] = process.argv.slice(2);
+const [port, upstreamUrl, connections] = process.argv.slice(2);
 const upstream = new URL(upstreamUrl!);
-const pool = new Pool(upstream.origin, { connections: 256, pipelining: 1 });
+const pool = new Pool(upstream.origin, { connections: Number(connections), pipelining: 1 });
 const log = createLog({
   level: "info",
   format: "json",

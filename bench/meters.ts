@@ -13,7 +13,7 @@ export const noMeters: Meters = { cpuMs: {}, batches: 0, batchItems: 0, batchMs:
 export async function readMeters(rig: Rig): Promise<Meters> {
   const cpuMs: CpuTimes = {};
   for (const part of Object.keys(rig.pids) as PartName[]) {
-    const ms = cpuTimeMs(rig.pids[part]);
+    const ms = cpuTimeMs(rig.pids[part]!);
     if (ms !== null) cpuMs[part] = ms;
   }
   const text = await (await fetch(`${rig.gateway}/metrics`)).text();

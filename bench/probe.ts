@@ -77,12 +77,12 @@ async function factsOf(rig: Rig, ground: Ground): Promise<RequestFacts> {
     select f.app_id, f.developer_id, f.id as feature_id, f.feature_key,
       (select max(version) from feature_versions v where v.feature_id = f.id) as feature_version,
       (select max(version) from price_versions) as price_version
-    from app_features f`;
+    from app_features f join apps a on a.id = f.app_id where a.public_app_id = ${ground.main.publicAppId}`;
   return {
     requestId: "",
     appId: row!.app_id,
     developerId: row!.developer_id,
-    endUserId: ground.userIds.at(-1)!,
+    endUserId: ground.main.userIds.at(-1)!,
     sessionId: uuidV7(),
     featureId: row!.feature_id,
     featureKey: row!.feature_key,

@@ -39,7 +39,7 @@ export async function proveBooks(rig: Rig, sent: Sent): Promise<Proof> {
     proof.calls === calls &&
     proof.charged_usd === proof.expected_usd &&
     proof.open_holds === 0 &&
-    proof.upstream_calls === sent.settled + sent.relayedBare &&
+    proof.upstream_calls === sent.settled + sent.relayed &&
     proof.failed_checks.length === 0;
   return { ok, ...proof };
 }

@@ -12,20 +12,20 @@ import {
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { quantile } from "./load.ts";
+import type { ManyStreamsResult } from "./many-streams.ts";
 import type { Proof } from "./proof.ts";
 import { type Rig, resultsFolder, root } from "./rig.ts";
 import type { ScenarioResult } from "./scenarios.ts";
+import type { TargetResult } from "./targets.ts";
 
 export type Report = {
   at: string;
   machine: Record<string, unknown>;
   scenarios: ScenarioResult[];
+  streams: ManyStreamsResult[];
   targets: TargetResult[];
   books: Proof;
 };
-
-/** A target of docs/performance.md; `reached` above 1 is better than asked. */
-export type TargetResult = { target: string; wanted: number; measured: number; reached: number; ok: boolean };
 
 /** What the figures depend on: processor, disk, versions, and the settings that make a commit durable. */
 export async function machineFacts(rig: Rig): Promise<Record<string, unknown>> {
@@ -48,34 +48,6 @@ export async function machineFacts(rig: Rig): Promise<Record<string, unknown>> {
   };
 }
 
-export function targetsOf(results: readonly ScenarioResult[]): TargetResult[] {
-  const targets: TargetResult[] = [];
-  const atLeast = (target: string, wanted: number, measured: number): void => {
-    const reached = Number((measured / wanted).toFixed(3));
-    targets.push({ target, wanted, measured, reached, ok: measured >= wanted });
-  };
-  for (const result of results) {
-    const { scenario, connections, wallets, ratio, requests_per_s } = result;
-    if (scenario !== "hold-settle" && scenario !== "stream") continue;
-    const place = `${scenario}, ${connections} connections, ${wallets} wallets`;
-    if (connections === 64) atLeast(`${place}: requests per second over the bare hop's`, 0.2, ratio);
-    const many = results.find(
-      (other) => other.scenario === scenario && other.connections === connections && other.wallets > 1,
-    );
-    if (wallets === 1 && many && connections > 1) {
-      const measured = Number((requests_per_s / many.requests_per_s).toFixed(3));
-      atLeast(`${place}: requests per second over those with ${many.wallets}`, 0.8, measured);
-    }
-    const added = result.added_above_open_close_ms;
-    if (added !== undefined) {
-      const reached = Number((1 / Math.max(added, 0.001)).toFixed(3));
-      const target = `${place}: milliseconds added above one open and close`;
-      targets.push({ target, wanted: 1, measured: added, reached, ok: added <= 1 });
-    }
-  }
-  return targets;
-}
-
 /** Writes the report under bench/results/ and gives its path. */
 export function keep(report: Report): string {
   mkdirSync(resultsFolder, { recursive: true });
@@ -91,15 +63,19 @@ export function compared(path: string, results: readonly ScenarioResult[]): Move
   const earlier = (JSON.parse(readFileSync(path, "utf8")) as Partial<Report>).scenarios;
   if (!Array.isArray(earlier)) throw new Error(`${path} is not a result of this benchmark`);
   return results.flatMap((result) => {
-    const { scenario, connections, wallets, ratio } = result;
-    const match = earlier.find(
-      (other) =>
-        other.scenario === scenario && other.connections === connections && other.wallets === wallets,
-    );
+    const match = earlier.find((other) => placeOf(other) === placeOf(result));
     if (!match) return [];
+    const { ratio } = result;
     const lostPercent = Number((100 * (1 - ratio / match.ratio)).toFixed(1));
-    return [{ place: `${scenario} ${connections}/${wallets}`, before: match.ratio, now: ratio, lostPercent }];
+    return [{ place: placeOf(result), before: match.ratio, now: ratio, lostPercent }];
   });
+}
+
+/** What makes two lines the same measurement. Results of before November 2026 tell one wallet or many by their number. */
+function placeOf(result: ScenarioResult): string {
+  const { scenario, connections, wallets, limits } = result;
+  const traffic = result.traffic ?? (wallets === 1 ? "hot" : "spread");
+  return `${scenario} ${connections} ${traffic}${limits ? `, ${limits} limits` : ""}`;
 }
 
 const syncs = 40;

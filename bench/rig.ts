@@ -8,8 +8,10 @@ import { fileURLToPath } from "node:url";
 import { deleteDataFolder } from "@modelfaucet/platform/data-folder.ts";
 import { startPostgres } from "@modelfaucet/platform/postgres.ts";
 import { migrate } from "@modelfaucet/server/lib/migrations.ts";
+import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
 import { freePorts, testSecrets } from "@modelfaucet/testkit/product.ts";
 import postgres from "postgres";
+import { hasPortkey, portkeyCommand } from "./portkey.ts";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const resultsFolder = join(root, "bench", "results");
@@ -19,20 +21,35 @@ export type Rig = {
   gateway: string;
   bareHop: string;
   upstream: string;
+  /** Portkey's gateway; `null` where it is not installed, or not wanted. */
+  portkey: string | null;
   /** The servers' own login. */
   databaseUrl: string;
+  /** The same server, for a product with a database of its own. */
+  postgres: PostgresServer;
   /** A superuser's connection, which row security does not bind. */
   sql: postgres.Sql;
   /** Process ids of the parts whose processor time is told. */
-  pids: Readonly<Record<"gateway" | "database" | "bareHop" | "upstream", number>>;
+  pids: Readonly<Partial<Record<"gateway" | "database" | "bareHop" | "upstream" | "portkey", number>>>;
+  /** A further bare hop before another upstream; it ends with the rig. `upstream` is with `/v1`. */
+  startBareHop(upstream: string): Promise<{ url: string; pid: number }>;
   stop(): Promise<void>;
+};
+
+export type RigOptions = {
+  /** Writes a CPU profile of the gateway to the results. */
+  profile: boolean;
+  /** Starts Portkey's gateway too, where it is installed. */
+  portkey?: boolean;
+  tell(step: string): void;
 };
 
 const startWithinMs = 30_000;
 const endWithinMs = 15_000;
+const upstreamConnections = 2_000;
 
 /** Starts all of it. What was started ends with `stop`, and with this process. */
-export async function startRig(options: { profile: boolean; tell(step: string): void }): Promise<Rig> {
+export async function startRig(options: RigOptions): Promise<Rig> {
   const dataDir = mkdtempSync(join(tmpdir(), "modelfaucet-bench-"));
   // As root PostgreSQL runs as an unprivileged user, who must be able to enter.
   chmodSync(dataDir, 0o755);
@@ -53,7 +70,7 @@ export async function startRig(options: { profile: boolean; tell(step: string): 
 async function startParts(
   dataDir: string,
   ends: (() => Promise<void>)[],
-  { profile, tell }: { profile: boolean; tell(step: string): void },
+  { profile, portkey = false, tell }: RigOptions,
 ): Promise<Omit<Rig, "stop">> {
   tell("starting PostgreSQL with fsync on");
   const server = await startPostgres({ dataDir, durable: true });
@@ -68,7 +85,7 @@ async function startParts(
   ends.push(() => sql.end({ timeout: 2 }));
 
   tell("starting the servers, the stub upstream and the bare hop");
-  const [apiPort, workerPort, gatewayPort, upstreamPort, barePort] = await freePorts(5);
+  const [apiPort, workerPort, gatewayPort, upstreamPort, portkeyPort] = await freePorts(5);
   const origin = (port: number | undefined): string => `http://127.0.0.1:${port}`;
   const upstream = `${origin(upstreamPort)}/v1`;
   const servers = {
@@ -76,6 +93,11 @@ async function startParts(
     NODE_ENV: "development",
     DATABASE_URL: server.url("mf_runtime"),
     TEST_CREDIT_MAX_USD: "1000.00",
+    // Asked at each request, as everywhere, and never refusing one.
+    API_RATE_LIMIT_MAX_REQUESTS: "1000000000",
+    GATEWAY_RATE_LIMIT_MAX_REQUESTS: "1000000000",
+    // A thousand streams at a time want a connection each; the bare hop has as many.
+    PROVIDER_MAX_CONNECTIONS: String(upstreamConnections),
     MODELFAUCET_PARENT_PID: String(process.pid),
   };
   const serve = (roles: string): string[] => ["apps/server/src/main.ts", "serve", "--roles", roles];
@@ -85,11 +107,13 @@ async function startParts(
     args: ["bench/upstream.ts", String(upstreamPort)],
     url: `${upstream}/models`,
   });
-  const bareHopPid = await start({
-    name: "bare-hop",
-    args: ["bench/bare-hop.ts", String(barePort), upstream],
-    url: `${origin(barePort)}/v1/models`,
-  });
+  const startBareHop = async (before: string): Promise<{ url: string; pid: number }> => {
+    const [port] = await freePorts(1);
+    const url = origin(port);
+    const args = ["bench/bare-hop.ts", String(port), before, String(upstreamConnections)];
+    return { url, pid: await start({ name: `bare-hop-${port}`, args, url: `${url}/v1/models` }) };
+  };
+  const bareHop = await startBareHop(upstream);
   await start({
     name: "api-worker",
     args: serve("api,worker"),
@@ -103,15 +127,48 @@ async function startParts(
     url: `${origin(gatewayPort)}/ready`,
     env: { ...servers, PORT_GATEWAY: String(gatewayPort) },
   });
+  const portkeyPid = portkey ? await startPortkey(portkeyPort!, start, tell) : null;
   return {
     api: origin(apiPort),
     gateway: origin(gatewayPort),
-    bareHop: origin(barePort),
+    bareHop: bareHop.url,
     upstream,
+    portkey: portkeyPid === null ? null : origin(portkeyPort),
     databaseUrl: server.url("mf_runtime"),
+    postgres: {
+      superuserUrl: server.superuserUrl,
+      ownerUrl: server.url("mf_owner"),
+      runtimeUrl: server.url("mf_runtime"),
+      readUrl: server.url("mf_read"),
+    },
     sql,
-    pids: { gateway: gatewayPid, database: server.pid, bareHop: bareHopPid, upstream: upstreamPid },
+    startBareHop,
+    pids: {
+      gateway: gatewayPid,
+      database: server.pid,
+      bareHop: bareHop.pid,
+      upstream: upstreamPid,
+      ...(portkeyPid === null ? {} : { portkey: portkeyPid }),
+    },
   };
+}
+
+async function startPortkey(
+  port: number,
+  start: (part: Part) => Promise<number>,
+  tell: (step: string) => void,
+): Promise<number | null> {
+  if (!hasPortkey()) {
+    tell("Portkey's gateway is not installed and not measured: `pnpm portkey:install` brings it");
+    return null;
+  }
+  const { args, env } = portkeyCommand(port);
+  return start({
+    name: "portkey",
+    args: ["--import", "./scripts/follow-parent.mjs", ...args],
+    url: `http://127.0.0.1:${port}/`,
+    env: { ...env, MODELFAUCET_PARENT_PID: String(process.pid) },
+  });
 }
 
 type Part = { name: string; args: string[]; url: string; env?: Record<string, string> };

@@ -1,15 +1,19 @@
+import { bareTarget, gatewayTarget, portkeyTarget, type ScenarioName } from "./calls.ts";
 import type { Ground } from "./ground.ts";
-import { type Call, load, quantile, type Slice, type Target } from "./load.ts";
+import { load, quantile, type Slice, type Target } from "./load.ts";
 import { type CpuTimes, cpuPerRequest, type Meters, noMeters, plus, readMeters } from "./meters.ts";
-import type { CaseName } from "./options.ts";
 import type { Probe } from "./probe.ts";
 import type { Rig } from "./rig.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** One line of the result. Milliseconds; `ratio` is the gateway's requests per second over the bare hop's. */
 export type ScenarioResult = {
-  scenario: CaseName;
+  scenario: ScenarioName;
   connections: number;
+  traffic: Traffic["name"];
   wallets: number;
+  apps: number;
+  limits: number;
   seconds: number;
   requests_per_s: number;
   p50_ms: number;
@@ -20,7 +24,11 @@ export type ScenarioResult = {
   ratio: number;
   /** What the gateway adds to the bare hop's median. */
   added_p50_ms: number;
-  /** With one connection: the books' share of that, and what is left of it. */
+  /** What Portkey's gateway relayed in the same turns, and ours, which settles, over it. */
+  portkey_requests_per_s?: number;
+  portkey_p50_ms?: number;
+  over_portkey?: number;
+  /** With one connection: the books' share of what is added, and what is left of it. */
   open_close_p50_ms?: number;
   added_above_open_close_ms?: number;
   /** Opens and closes that shared one commit on average, and how long it took from its first statement to its commit. */
@@ -29,11 +37,12 @@ export type ScenarioResult = {
   /** Microseconds of processor time for each request, by the part that used them. They hardly know the other load. */
   cpu_us: CpuTimes;
   bare_cpu_us: CpuTimes;
+  portkey_cpu_us?: CpuTimes;
   errors: number;
 };
 
 /** How many calls were sent where, so that the books can be held to them. */
-export type Sent = { settled: number; relayedBare: number; probed: number };
+export type Sent = { settled: number; relayed: number; probed: number };
 
 export type Measuring = {
   rig: Rig;
@@ -47,54 +56,62 @@ export type Measuring = {
 type Sum = Slice & { meters: Meters };
 
 type Contender = {
-  name: "bare" | "one" | "many" | "probe";
+  name: string;
   run(requests: number): Promise<Slice>;
   /** Runs until the code is compiled and every session is in memory. */
   warmUp(): Promise<Slice>;
 };
 
 /**
- * Measures the bare hop, one wallet and a thousand by turns, a slice each, so that whatever else the machine does
- * meets all of them alike.
+ * Measures the bare hop, Portkey's gateway and ours with each traffic by turns, a slice each, so that whatever else the
+ * machine does meets all of them alike.
  */
 export async function measure(
-  scenario: CaseName,
+  scenario: ScenarioName,
   connections: number,
-  { rig, ground, probe, seconds, sent }: Measuring,
+  traffics: readonly Traffic[],
+  measuring: Measuring,
 ): Promise<ScenarioResult[]> {
-  const isSettled = scenario === "hold-settle" || scenario === "stream";
-  const loadWith = async (name: Contender["name"], target: Target, width: number, requests: number) => {
-    const slice = await load(target, width, requests);
-    if (isSettled) sent[name === "bare" ? "relayedBare" : "settled"] += slice.requests - slice.errors;
-    return slice;
-  };
-  const loaded = (name: Contender["name"], target: Target): Contender => ({
-    name,
-    run: (requests) => loadWith(name, target, connections, requests),
-    warmUp: () => loadWith(name, target, warmUpConnections, warmUpRequests),
-  });
-  const contenders: Contender[] = [
-    loaded("bare", bareTarget(scenario, rig, ground)),
-    loaded("one", gatewayTarget(scenario, rig, ground, 1)),
-    loaded("many", gatewayTarget(scenario, rig, ground, ground.tokens.length)),
-  ];
-  if (connections === 1 && isSettled) {
-    const run = async (pairs: number): Promise<Slice> => {
-      const slice = await probe.run(pairs);
-      sent.probed += slice.requests;
+  const { rig, ground, probe, seconds, sent } = measuring;
+  const reachesUpstream = scenario !== "auth" && scenario !== "boundary";
+  const loaded = (name: string, target: Target, counted: "settled" | "relayed"): Contender => {
+    const loadWith = async (width: number, requests: number): Promise<Slice> => {
+      const slice = await load(target, width, requests);
+      if (reachesUpstream) sent[counted] += slice.requests - slice.errors;
       return slice;
     };
-    contenders.push({ name: "probe", run, warmUp: () => run(warmUpPairs) });
-  }
+    return {
+      name,
+      run: (requests) => loadWith(connections, requests),
+      warmUp: () => loadWith(warmUpConnections, warmUpRequests),
+    };
+  };
+  const contenders = [loaded("bare", bareTarget(scenario, rig, ground), "relayed")];
+  if (rig.portkey !== null && reachesUpstream && scenario !== "limits")
+    contenders.push(loaded("portkey", portkeyTarget(scenario, rig.portkey, rig, ground), "relayed"));
+  for (const traffic of traffics)
+    contenders.push(loaded(nameOf(traffic), gatewayTarget(scenario, rig, ground, traffic), "settled"));
+  if (connections === 1 && reachesUpstream) contenders.push(probing(probe, sent));
   const sums = await byTurns(contenders, connections, seconds, rig);
-  const bare = sums.get("bare")!;
-  return (["one", "many"] as const).map((name) =>
-    resultOf(scenario, connections, name === "one" ? 1 : ground.tokens.length, {
-      own: sums.get(name)!,
-      bare,
+  return traffics.map((traffic) =>
+    resultOf(scenario, connections, traffic, {
+      own: sums.get(nameOf(traffic))!,
+      bare: sums.get("bare")!,
+      portkey: sums.get("portkey"),
       probe: sums.get("probe"),
     }),
   );
+}
+
+const nameOf = (traffic: Traffic): string => `${traffic.name} ${traffic.limits}`;
+
+function probing(probe: Probe, sent: Sent): Contender {
+  const run = async (pairs: number): Promise<Slice> => {
+    const slice = await probe.run(pairs);
+    sent.probed += slice.requests;
+    return slice;
+  };
+  return { name: "probe", run, warmUp: () => run(warmUpPairs) };
 }
 
 const slices = 4;
@@ -138,101 +155,73 @@ async function byTurns(
   return sums;
 }
 
+type Sums = { own: Sum; bare: Sum; portkey: Sum | undefined; probe: Sum | undefined };
+
 function resultOf(
-  scenario: CaseName,
+  scenario: ScenarioName,
   connections: number,
-  wallets: number,
-  { own, bare, probe }: { own: Sum; bare: Sum; probe: Sum | undefined },
+  traffic: Traffic,
+  { own, bare, portkey, probe }: Sums,
 ): ScenarioResult {
-  const sorted = (slice: Slice): number[] => slice.latenciesMs.toSorted((a, b) => a - b);
-  const latencies = sorted(own);
+  const latencies = own.latenciesMs.toSorted((a, b) => a - b);
   const p50 = quantile(latencies, 0.5);
-  const bareP50 = quantile(sorted(bare), 0.5);
-  const rate = own.requests / own.seconds;
-  const bareRate = bare.requests / bare.seconds;
-  const openClose = probe && quantile(sorted(probe), 0.5);
+  const bareP50 = medianOf(bare);
+  const { name, wallets, apps, limits } = traffic;
   return {
     scenario,
     connections,
+    traffic: name,
     wallets,
+    apps,
+    limits,
     seconds: rounded(own.seconds, 1),
-    requests_per_s: Math.round(rate),
+    requests_per_s: Math.round(rateOf(own)),
     p50_ms: rounded(p50),
     p95_ms: rounded(quantile(latencies, 0.95)),
     p99_ms: rounded(quantile(latencies, 0.99)),
-    bare_requests_per_s: Math.round(bareRate),
+    bare_requests_per_s: Math.round(rateOf(bare)),
     bare_p50_ms: rounded(bareP50),
-    ratio: rounded(rate / bareRate),
+    ratio: rounded(rateOf(own) / rateOf(bare)),
     added_p50_ms: rounded(p50 - bareP50),
-    ...(openClose === undefined
-      ? {}
-      : {
-          open_close_p50_ms: rounded(openClose),
-          added_above_open_close_ms: rounded(p50 - bareP50 - openClose),
-        }),
-    ...(own.meters.batches === 0
-      ? {}
-      : {
-          batch_items: rounded(own.meters.batchItems / own.meters.batches, 1),
-          batch_ms: rounded(own.meters.batchMs / own.meters.batches),
-        }),
+    ...besidePortkey(own, portkey),
+    ...aboveOpenClose(p50 - bareP50, probe),
+    ...batchesOf(own.meters),
     cpu_us: cpuPerRequest(own.meters, own.requests, ["gateway", "database", "upstream"]),
     bare_cpu_us: cpuPerRequest(bare.meters, bare.requests, ["bareHop", "upstream"]),
-    errors: own.errors + bare.errors,
+    ...(portkey
+      ? { portkey_cpu_us: cpuPerRequest(portkey.meters, portkey.requests, ["portkey", "upstream"]) }
+      : {}),
+    errors: own.errors + bare.errors + (portkey?.errors ?? 0),
   };
 }
 
+function besidePortkey(own: Sum, portkey: Sum | undefined): Partial<ScenarioResult> {
+  if (!portkey) return {};
+  return {
+    portkey_requests_per_s: Math.round(rateOf(portkey)),
+    portkey_p50_ms: rounded(medianOf(portkey)),
+    over_portkey: rounded(rateOf(own) / rateOf(portkey)),
+  };
+}
+
+function aboveOpenClose(addedMs: number, probe: Sum | undefined): Partial<ScenarioResult> {
+  if (!probe) return {};
+  const openClose = medianOf(probe);
+  return {
+    open_close_p50_ms: rounded(openClose),
+    added_above_open_close_ms: rounded(addedMs - openClose),
+  };
+}
+
+function batchesOf({ batches, batchItems, batchMs }: Meters): Partial<ScenarioResult> {
+  if (batches === 0) return {};
+  return { batch_items: rounded(batchItems / batches, 1), batch_ms: rounded(batchMs / batches) };
+}
+
+const rateOf = ({ requests, seconds }: Sum): number => requests / seconds;
+const medianOf = ({ latenciesMs }: Sum): number =>
+  quantile(
+    latenciesMs.toSorted((a, b) => a - b),
+    0.5,
+  );
 const rounded = (value: number, decimals = 3): number => Number(value.toFixed(decimals));
-
-const messages = [
-  { role: "system", content: "You write short, friendly replies for a customer desk." },
-  {
-    role: "user",
-    content: "The parcel of order 4711 has not arrived yet. Write two sentences to the customer.",
-  },
-];
-
-function bodyOf(scenario: CaseName, ground: Ground): string | undefined {
-  if (scenario === "auth") return undefined;
-  return JSON.stringify({
-    model: ground.model,
-    messages,
-    max_tokens: 256,
-    ...(scenario === "stream" ? { stream: true } : {}),
-    // A client may not say where its request goes: refused behind session and body, before anything is held.
-    ...(scenario === "boundary" ? { base_url: "http://127.0.0.1" } : {}),
-  });
-}
-
-function callOf(scenario: CaseName, ground: Ground, path: string, token: string): Call {
-  const body = bodyOf(scenario, ground);
-  return {
-    method: body === undefined ? "GET" : "POST",
-    path,
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body }),
-  };
-}
-
-function bareTarget(scenario: CaseName, rig: Rig, ground: Ground): Target {
-  const path =
-    scenario === "auth" ? "/v1/models" : scenario === "boundary" ? "/refused" : "/v1/chat/completions";
-  return {
-    url: rig.bareHop,
-    calls: [callOf(scenario, ground, path, ground.tokens[0]!)],
-    ...expected(scenario),
-  };
-}
-
-function gatewayTarget(scenario: CaseName, rig: Rig, ground: Ground, wallets: number): Target {
-  const path = scenario === "auth" ? "/v1/models" : "/v1/chat/completions";
-  const calls = ground.tokens.slice(0, wallets).map((token) => callOf(scenario, ground, path, token));
-  return { url: rig.gateway, calls, ...expected(scenario) };
-}
-
-function expected(scenario: CaseName): Pick<Target, "expectedStatus" | "bodyEnd"> {
-  return {
-    expectedStatus: scenario === "boundary" ? 400 : 200,
-    bodyEnd: scenario === "stream" ? "data: [DONE]\n\n" : null,
-  };
-}

@@ -1,5 +1,5 @@
-// Clients of many streams in one process: `streams-reader.ts <url> <streams> <ramp ms> <token,token,…>`. Opens them all,
-// reads them to their ends, and tells its parent how long the chunks were on their way.
+// Clients of many streams in one process: `streams-reader.ts <url> <streams> <ramp ms> <token,token,…> [headers as JSON]`.
+// Opens them all, reads them to their ends, and tells its parent how long the chunks were on their way.
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -15,9 +15,18 @@ export type StreamsRead = {
   max_ms: number;
 };
 
-const [url, count, rampMs, tokens] = process.argv.slice(2) as [string, string, string, string];
+const [url, count, rampMs, tokens, headers] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string?,
+];
 const { hostname, port, pathname } = new URL(url);
 const sessions = tokens.split(",");
+const furtherHeaders = Object.entries(JSON.parse(headers ?? "{}") as Record<string, string>)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join("");
 const delays: { sentAt: number; ms: number }[] = [];
 let begun = 0;
 let allBegunAt = Number.POSITIVE_INFINITY;
@@ -43,7 +52,7 @@ function readStream(token: string): Promise<boolean> {
   const socket = connect(Number(port), hostname);
   socket.write(
     `POST ${pathname}/chat/completions HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${token}\r\n` +
-      `content-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `${furtherHeaders}content-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
   let hasBegun = false;
   let tail = "";

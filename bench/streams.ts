@@ -70,11 +70,7 @@ export async function measureStreams(options: StreamsOptions): Promise<StreamsRe
   });
   try {
     const [port] = await freePorts(1);
-    const upstream = await start("streams-upstream.ts", [
-      String(port),
-      String(chunksPerSecond),
-      String(seconds * chunksPerSecond),
-    ]);
+    const upstream = await startStreamsUpstream(port!, chunksPerSecond, seconds);
     try {
       return await run(product, `http://127.0.0.1:${port}/v1`, options, chunksPerSecond);
     } finally {
@@ -95,35 +91,59 @@ async function run(
   await product.admin("PUT", "/v1/admin/providers/stub", { base_url: upstream, reason: "benchmark" });
   const sessions = await Promise.all(Array.from({ length: users }, () => ground.openSession()));
   for (const { userId } of sessions) await credit(product, userId, "100.00");
+  const rampMs = Math.min(seconds * 250, 5_000);
+  const tokens = sessions.map(({ token }) => token);
   const pid = product.gatewayProcesses[0]!.child.pid!;
+  const read = await readStreams(pid, { url: product.gateways[0]!, streams, rampMs, tokens });
+  await expectBooksClean(product, { withinMs: 20_000 });
+  return { streams, chunks_per_s: chunksPerSecond, seconds, ...read };
+}
+
+export type StreamsReading = {
+  /** With `/v1`. */
+  url: string;
+  streams: number;
+  rampMs: number;
+  tokens: readonly string[];
+  headers?: Readonly<Record<string, string>>;
+};
+
+/** Reads so many streams through whatever serves `url`, and watches the process that does. */
+export async function readStreams(
+  pid: number,
+  { url, streams, rampMs, tokens, headers = {} }: StreamsReading,
+): Promise<StreamsRead & Pick<StreamsResult, "idle_mib" | "peak_mib" | "gateway_cpu">> {
   const idleMib = residentMib(pid);
   const cpuBefore = cpuTimeMs(pid) ?? 0;
   const startedAt = performance.now();
   const memory = watchMemory(pid);
-  const rampMs = Math.min(seconds * 250, 5_000);
-  const tokens = sessions.map(({ token }) => token).join(",");
   const reader = await start("streams-reader.ts", [
-    product.gateways[0]!,
+    url,
     String(streams),
     String(rampMs),
-    tokens,
+    tokens.join(","),
+    JSON.stringify(headers),
   ]);
   const read = await new Promise<StreamsRead>((resolve, reject) => {
     reader.once("message", (message) => resolve(message as StreamsRead));
     reader.once("exit", (code) => reject(new Error(`the reader ended with ${code}`)));
   });
   const elapsedMs = performance.now() - startedAt;
-  const peakMib = memory.end();
-  await expectBooksClean(product, { withinMs: 20_000 });
   return {
-    streams,
-    chunks_per_s: chunksPerSecond,
-    seconds,
     ...read,
     idle_mib: idleMib,
-    peak_mib: peakMib,
+    peak_mib: memory.end(),
     gateway_cpu: Number((((cpuTimeMs(pid) ?? 0) - cpuBefore) / elapsedMs).toFixed(2)),
   };
+}
+
+/** The upstream of the streams, in a process of its own; `disconnect` ends it. */
+export function startStreamsUpstream(
+  port: number,
+  perSecond: number,
+  seconds: number,
+): Promise<ChildProcess> {
+  return start("streams-upstream.ts", [String(port), String(perSecond), String(seconds * perSecond)]);
 }
 
 async function start(file: string, args: readonly string[]): Promise<ChildProcess> {
