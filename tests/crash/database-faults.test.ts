@@ -1,13 +1,13 @@
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, type ServerProcess, startProduct } from "@modelfaucet/testkit/product.ts";
+import { sized } from "@modelfaucet/testkit/sizes.ts";
 import postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { type Asked, ask } from "./asking.ts";
 import { type BreakingProxy, startBreakingProxy } from "./breaking-proxy.ts";
 import { openHolds, until, usageRows } from "./closed-requests.ts";
 import { chargeUsd, expectClosedOnce, isAnswered, load, openWallets } from "./load.ts";
-import { sized } from "./sizes.ts";
 
 const times = sized({ ci: 5, soak: 20 });
 const rounds = Array.from({ length: times }, (_, index) => index);

@@ -1,12 +1,12 @@
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { sized } from "@modelfaucet/testkit/sizes.ts";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { type Asked, ask, askWallet, isWhole } from "./asking.ts";
 import { openHolds, until, usageRows } from "./closed-requests.ts";
 import { chargeUsd, expectClosedOnce, isAnswered, load, openWallets } from "./load.ts";
 import { type OwnPostgres, startOwnPostgres } from "./own-postgres.ts";
-import { sized } from "./sizes.ts";
 
 const outageMs = sized({ ci: 15_000, soak: 60_000 });
 const backWithinMs = 30_000;

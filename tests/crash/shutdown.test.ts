@@ -1,12 +1,12 @@
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { type Ground, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type Product, type ServerProcess, startProduct } from "@modelfaucet/testkit/product.ts";
+import { sized } from "@modelfaucet/testkit/sizes.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type Asked, ask, isWhole } from "./asking.ts";
 import { openHolds, until, usageRows } from "./closed-requests.ts";
 import { createGateways, type Gateways } from "./gateways.ts";
 import { chargeUsd, openWallets } from "./load.ts";
-import { sized } from "./sizes.ts";
 
 let product: Product;
 let ground: Ground;
