@@ -1,5 +1,10 @@
 /** The operator's screens in the menu. */
 export const operatorPlaces = [
   { to: "/operator", label: "Overview", group: "Operator", scope: "operator:read" },
+  { to: "/operator/alerts", label: "Alerts", group: "Operator", scope: "operator:read" },
+  { to: "/operator/developers", label: "Developers", group: "Operator", scope: "operator:read" },
+  { to: "/operator/apps", label: "Apps", group: "Operator", scope: "operator:read" },
+  { to: "/operator/wallets", label: "Wallets", group: "Operator", scope: "operator:read" },
+  { to: "/operator/limits", label: "Limits", group: "Operator", scope: "operator:read" },
   { to: "/operator/books", label: "Books", group: "Operator", scope: "operator:read" },
 ] as const;

@@ -1,6 +1,14 @@
 import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { consoleRoute } from "../console-route.tsx";
 import { booksSearch, transactionsSearch } from "./books/search.ts";
+import {
+  alertsSearch,
+  appsSearch,
+  developersSearch,
+  limitsSearch,
+  walletSearch,
+  walletsSearch,
+} from "./search.ts";
 
 /** Everything of the operator; a developer who types the address is brought home. */
 const operatorRoute = createRoute({
@@ -15,6 +23,60 @@ const overviewRoute = createRoute({
   getParentRoute: () => operatorRoute,
   path: "/",
   component: lazyRouteComponent(() => import("./overview/overview-page.tsx"), "OverviewPage"),
+});
+
+const alertsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/alerts",
+  validateSearch: alertsSearch,
+  component: lazyRouteComponent(() => import("./alerts/alerts-page.tsx"), "AlertsPage"),
+});
+
+const developersRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/developers",
+  validateSearch: developersSearch,
+  component: lazyRouteComponent(() => import("./tenants/developers-page.tsx"), "DevelopersPage"),
+});
+
+const developerRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/developers/$developerId",
+  component: lazyRouteComponent(() => import("./tenants/developer-page.tsx"), "DeveloperPage"),
+});
+
+const appsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/apps",
+  validateSearch: appsSearch,
+  component: lazyRouteComponent(() => import("./tenants/apps-page.tsx"), "AppsPage"),
+});
+
+const appRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/apps/$appId",
+  component: lazyRouteComponent(() => import("./tenants/app-page.tsx"), "AppPage"),
+});
+
+const walletsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/wallets",
+  validateSearch: walletsSearch,
+  component: lazyRouteComponent(() => import("./wallets/wallets-page.tsx"), "WalletsPage"),
+});
+
+const walletRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/wallets/$walletId",
+  validateSearch: walletSearch,
+  component: lazyRouteComponent(() => import("./wallets/wallet-page.tsx"), "WalletPage"),
+});
+
+const limitsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/limits",
+  validateSearch: limitsSearch,
+  component: lazyRouteComponent(() => import("./limits/limits-page.tsx"), "LimitsPage"),
 });
 
 const booksRoute = createRoute({
@@ -39,5 +101,18 @@ const transactionRoute = createRoute({
 
 /** The operator's screens; each is loaded when it is opened. */
 export const operatorRoutes = [
-  operatorRoute.addChildren([overviewRoute, booksRoute, transactionsRoute, transactionRoute]),
+  operatorRoute.addChildren([
+    overviewRoute,
+    alertsRoute,
+    developersRoute,
+    developerRoute,
+    appsRoute,
+    appRoute,
+    walletsRoute,
+    walletRoute,
+    limitsRoute,
+    booksRoute,
+    transactionsRoute,
+    transactionRoute,
+  ]),
 ] as const;

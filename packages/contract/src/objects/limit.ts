@@ -21,6 +21,8 @@ export const limitMeasure = z.enum(["usd", "requests", "tokens", "concurrency"])
 export const operatorLimit = z.strictObject({
   level: limitLevel,
   target_id: uuid.optional(),
+  /** A developer's name, an app's public id, `app/feature`; absent for what has only an id. */
+  target_name: z.string().optional(),
   measure: limitMeasure,
   window: z.enum(["minute", "day", "week", "month", "total"]),
   limit: z.int().optional(),

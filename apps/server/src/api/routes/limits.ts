@@ -139,6 +139,7 @@ async function operatorLimit(tx: Tx, row: LimitRow) {
   const base = {
     level: row.level,
     ...(row.level === "platform" ? {} : { target_id: row.targetId }),
+    ...(row.targetName === null ? {} : { target_name: row.targetName }),
     measure: row.measure,
     window: row.window,
     set_by: row.setBy,

@@ -10,7 +10,13 @@ export type LimitPlace = {
   targetId: string;
 };
 
-export type LimitRow = StoredLimit & { appId: string; developerId: string | null; updatedAt: Date };
+export type LimitRow = StoredLimit & {
+  appId: string;
+  developerId: string | null;
+  /** A developer's name, an app's public id, `app/feature`; `null` for what has only an id. */
+  targetName: string | null;
+  updatedAt: Date;
+};
 
 const noApp = "00000000-0000-0000-0000-000000000000";
 const mostListed = 500;
@@ -45,7 +51,12 @@ export async function listLimits(
   filter: { level?: LimitLevel | undefined; targetId?: string | undefined },
 ): Promise<LimitRow[]> {
   const rows = await tx`
-    select * from limits
+    select l.*, case level
+      when 'developer' then (select d.name from developers d where d.id = l.target_id)
+      when 'app' then (select a.public_app_id from apps a where a.id = l.target_id)
+      when 'feature' then (select a.public_app_id || '/' || f.feature_key from app_features f join apps a on a.id = f.app_id
+        where f.app_id = l.app_id and f.id = l.target_id) end as target_name
+    from limits l
     where (${filter.level ?? null}::text is null or level = ${filter.level ?? null})
       and case when ${filter.targetId ?? null}::uuid is null then set_by = 'operator' else target_id = ${filter.targetId ?? null} end
     order by array_position(array['platform', 'developer', 'app', 'feature', 'end_user', 'session'], level), app_id, target_id,
@@ -55,6 +66,7 @@ export async function listLimits(
     ...limitOf(row),
     appId: row.app_id as string,
     developerId: row.developer_id as string | null,
+    targetName: row.target_name as string | null,
     updatedAt: row.updated_at as Date,
   }));
 }
