@@ -6,5 +6,7 @@ export const operatorPlaces = [
   { to: "/operator/apps", label: "Apps", group: "Operator", scope: "operator:read" },
   { to: "/operator/wallets", label: "Wallets", group: "Operator", scope: "operator:read" },
   { to: "/operator/limits", label: "Limits", group: "Operator", scope: "operator:read" },
+  { to: "/operator/prices", label: "Price book", group: "Operator", scope: "operator:read" },
+  { to: "/operator/providers", label: "Providers", group: "Operator", scope: "operator:read" },
   { to: "/operator/books", label: "Books", group: "Operator", scope: "operator:read" },
 ] as const;

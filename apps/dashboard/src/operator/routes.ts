@@ -1,6 +1,7 @@
 import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { consoleRoute } from "../console-route.tsx";
 import { booksSearch, transactionsSearch } from "./books/search.ts";
+import { pricesSearch, versionsSearch } from "./prices/search.ts";
 import {
   alertsSearch,
   appsSearch,
@@ -79,6 +80,38 @@ const limitsRoute = createRoute({
   component: lazyRouteComponent(() => import("./limits/limits-page.tsx"), "LimitsPage"),
 });
 
+const pricesRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/prices",
+  validateSearch: pricesSearch,
+  component: lazyRouteComponent(() => import("./prices/prices-page.tsx"), "PricesPage"),
+});
+
+const importPricesRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/prices/import",
+  component: lazyRouteComponent(() => import("./prices/import-page.tsx"), "ImportPage"),
+});
+
+const priceVersionsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/prices/versions",
+  validateSearch: versionsSearch,
+  component: lazyRouteComponent(() => import("./prices/versions-page.tsx"), "VersionsPage"),
+});
+
+const providersRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/providers",
+  component: lazyRouteComponent(() => import("./providers/providers-page.tsx"), "ProvidersPage"),
+});
+
+const providerRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/providers/$provider",
+  component: lazyRouteComponent(() => import("./providers/provider-page.tsx"), "ProviderPage"),
+});
+
 const booksRoute = createRoute({
   getParentRoute: () => operatorRoute,
   path: "/books",
@@ -111,6 +144,11 @@ export const operatorRoutes = [
     walletsRoute,
     walletRoute,
     limitsRoute,
+    pricesRoute,
+    importPricesRoute,
+    priceVersionsRoute,
+    providersRoute,
+    providerRoute,
     booksRoute,
     transactionsRoute,
     transactionRoute,

@@ -9,10 +9,10 @@ import { Button } from "../../ui/button.tsx";
 import { Chip } from "../../ui/chip.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { TextField } from "../../ui/field.tsx";
+import { LinedText } from "../../ui/lined-text.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { type FeatureItem, featureQuery, featuresQuery } from "../apps/apps-query.ts";
-import { JsonEditor } from "./json-editor.tsx";
 import { ManifestForm } from "./manifest-form.tsx";
 import { readText, textOf, withValue } from "./manifest-text.ts";
 import { PricedExample } from "./priced-example.tsx";
@@ -101,7 +101,17 @@ export function FeatureEditor({ appId, feature }: { appId: string; feature: Feat
             change={(path, value) => setText(withValue(text, path, value))}
           />
         </div>
-        <JsonEditor text={text} faults={judged.faults} change={setText} readOnly={readOnly} />
+        <div className="md:sticky md:top-5">
+          <LinedText
+            label="Manifest as JSON"
+            faultsId="manifest-faults"
+            text={text}
+            faults={judged.faults}
+            change={setText}
+            readOnly={readOnly}
+            className="h-[min(620px,calc(100dvh-220px))] min-h-80"
+          />
+        </div>
         <div className="max-xl:col-span-2 max-md:col-span-1">
           <PricedExample
             judgement={judged.judgement}

@@ -9,6 +9,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
+import type { LineFault } from "../../ui/lined-text.tsx";
 
 /**
  * The manifest as the text that stands in the editor. The form edits this text too, so there is one truth, and what
@@ -17,8 +18,8 @@ import {
 
 export type Manifest = { policy: Record<string, unknown>; pricing: Record<string, unknown> };
 
-/** A fault of the text or of the manifest, at its line; `path` is empty for faults of the text. */
-export type Fault = { path: string; message: string; line: number };
+/** A fault of the text or of the manifest; `path` is empty for faults of the text. */
+export type Fault = LineFault;
 
 export type ReadText = { manifest: Manifest; faults: [] } | { manifest: null; faults: Fault[] };
 

@@ -2,14 +2,14 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { walletQuery } from "./books-queries.ts";
 
-/** Whose wallet it is, as a way to everything that moved on it. */
+/** Whose wallet it is, as a way to it. */
 export function WalletLink({ id }: { id: string }) {
   const wallet = useQuery(walletQuery(id));
   const name = wallet.data?.owner_name;
   return (
     <Link
-      to="/operator/books/transactions"
-      search={{ wallet: id }}
+      to="/operator/wallets/$walletId"
+      params={{ walletId: id }}
       title={name === undefined ? `Wallet ${id}` : `${name}\nwallet ${id}`}
       className="link"
     >

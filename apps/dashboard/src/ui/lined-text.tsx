@@ -1,20 +1,31 @@
 import { useRef } from "react";
-import { classNames } from "../../ui/class-names.ts";
-import type { Fault } from "./manifest-text.ts";
+import { classNames } from "./class-names.ts";
+
+/** A fault of a text at its line, from 1; `path` is empty for what belongs to no field. */
+export type LineFault = { path: string; message: string; line: number };
 
 const lineHeight = 20;
 
-/** The manifest as text: numbered lines, faulty ones marked, each fault a way to its line. */
-export function JsonEditor({
+/** A text with numbered lines, faulty ones marked, each fault a way to its line. */
+export function LinedText({
+  label,
+  faultsId,
   text,
   faults,
   change,
-  readOnly,
+  readOnly = false,
+  placeholder,
+  className,
 }: {
+  label: string;
+  faultsId: string;
   text: string;
-  faults: readonly Fault[];
+  faults: readonly LineFault[];
   change: (text: string) => void;
-  readOnly: boolean;
+  readOnly?: boolean;
+  placeholder?: string;
+  /** Its height. */
+  className: string;
 }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const gutter = useRef<HTMLDivElement>(null);
@@ -32,8 +43,13 @@ export function JsonEditor({
     if (field.current) field.current.scrollTop = Math.max(0, (line - 4) * lineHeight);
   };
   return (
-    <div className="grid content-start gap-2 md:sticky md:top-5">
-      <div className="flex h-[min(620px,calc(100dvh-220px))] min-h-80 overflow-hidden rounded-sm border border-field bg-surface font-mono text-sm focus-within:shadow-(--focus)">
+    <div className="grid content-start gap-2">
+      <div
+        className={classNames(
+          "flex overflow-hidden rounded-sm border border-field bg-surface font-mono text-sm focus-within:shadow-(--focus)",
+          className,
+        )}
+      >
         <div
           ref={gutter}
           aria-hidden="true"
@@ -54,11 +70,12 @@ export function JsonEditor({
         </div>
         <textarea
           ref={field}
-          aria-label="Manifest as JSON"
+          aria-label={label}
           aria-invalid={faults.length > 0 ? true : undefined}
-          aria-describedby="manifest-faults"
+          aria-describedby={faultsId}
           value={text}
           readOnly={readOnly}
+          placeholder={placeholder}
           onChange={(event) => change(event.target.value)}
           onScroll={(event) => {
             if (gutter.current) gutter.current.scrollTop = event.currentTarget.scrollTop;
@@ -70,9 +87,9 @@ export function JsonEditor({
           className="min-w-0 flex-1 resize-none bg-transparent px-3 py-2 leading-5 outline-none focus-visible:shadow-none"
         />
       </div>
-      <ul id="manifest-faults" aria-live="polite" className="grid gap-1 text-sm">
+      <ul id={faultsId} aria-live="polite" className="grid gap-1 text-sm">
         {faults.map(({ path, message, line }) => (
-          <li key={`${path} ${message}`}>
+          <li key={`${line} ${path} ${message}`}>
             <button
               type="button"
               className="rounded-sm px-1 py-0.5 text-left text-bad hover:bg-bad-weak"
