@@ -87,7 +87,7 @@ describe("metrics", () => {
     const stream = await openStream(product, session.token, { model: "stub/stub-text", stream: true });
     await stream.end();
     expect(await sumOf("tokens_total", { usage_source: "estimated", kind: "output" })).toBe(before + 7);
-    for (const stage of ["auth", "plan", "hold", "settle", "total"]) {
+    for (const stage of ["auth", "plan", "hold", "relay", "settle", "total"]) {
       expect(await sumOf("overhead_ms_count", { stage }), stage).toBeGreaterThan(0);
     }
     for (const phase of ["connect", "first_byte", "total"]) {

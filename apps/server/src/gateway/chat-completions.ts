@@ -178,6 +178,7 @@ function noteEnding(
 ): void {
   const { run } = completion;
   const oursMs = overheadMs(completion, startedAt);
+  if (run.isStream && run.chunkAt > 0) context.onStage("relay", run.relayMs);
   if (run.settleMs !== null) context.onStage("settle", run.settleMs);
   context.onStage("total", oursMs);
   Object.assign(request.logFacts ?? {}, {

@@ -35,7 +35,7 @@ export type CompleteContext = AttemptContext &
     credentialRate: CredentialRate;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
-    onStage: (stage: "auth" | "plan" | "hold" | "settle" | "total", ms: number) => void;
+    onStage: (stage: "auth" | "plan" | "hold" | "relay" | "settle" | "total", ms: number) => void;
   };
 
 export type CompletionRequest = {

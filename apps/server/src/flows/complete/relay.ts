@@ -40,6 +40,7 @@ export async function* relayStream(
       else {
         const relayed = relayedChunk(run, chunk);
         run.recording?.add(relayed);
+        run.relayMs += performance.now() - run.chunkAt;
         yield relayed;
       }
       const hit = failpoint("mid_stream");
@@ -123,6 +124,7 @@ async function* chunksOf(
   let next = begun.first;
   let answeredAt = 0;
   while (!next.done && next.value.type === "chunk") {
+    run.chunkAt = performance.now();
     const chunk = repair(next.value.chunk);
     run.tap.chunk(chunk);
     yield chunk;

@@ -37,6 +37,9 @@ export class Run {
   firstByteMs: number | null = null;
   /** How long the answer waited for its settlement; `null` before it. */
   settleMs: number | null = null;
+  /** When the chunk that is at hand came, and what all of them took of our time. */
+  chunkAt = 0;
+  relayMs = 0;
   /** How it ended, what it cost its payer and how many tokens it was, once that is decided. */
   ending: { outcome: string; chargeUsd: Usd; tokens: number; counts: TokenCounts } | null = null;
 
