@@ -100,7 +100,8 @@ export function createSandbox(options: {
 
 const runWithinMs = 60_000;
 
-function allowsNamespaces(): boolean {
+/** Whether this machine lets root make mounts that nobody else sees. */
+export function allowsNamespaces(): boolean {
   try {
     execFileSync(
       "unshare",

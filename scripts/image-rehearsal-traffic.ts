@@ -59,18 +59,25 @@ export async function untilReady(
 
 const readyWithinMs = 60_000;
 
-/**
- * Developer, app, feature, user, money, one answer of LiteLLM's `auto-text`: gives the settled request's charge.
- * @throws Error naming the step that was refused
- */
-export async function settleOneRequest(
-  urls: { api: string; gateway: string },
-  tokens: { admin: string; developer: string },
-): Promise<{ requestId: string; chargeUsd: string }> {
+/** How a request leaves: another one knows names or certificates of its own. */
+export type Ask = (url: string, init: RequestInit) => Promise<Response>;
+
+type Tokens = { admin: string; developer: string };
+
+/** A developer with an app, on a fresh deployment. */
+export type Pilot = {
+  /** A session of a user whose wallet the operator has filled. */
+  openSession(user: string): Promise<{ token: string; userId: string }>;
+  /** The record of a request, as its developer reads it. */
+  recordOf(requestId: string): Promise<Json>;
+};
+
+/** Developer, app and a feature that LiteLLM's `auto-text` answers. @throws Error naming the step that was refused */
+export async function preparePilot(api: string, tokens: Tokens, ask: Ask = fetch): Promise<Pilot> {
   const admin = (method: string, path: string, body?: unknown) =>
-    call(`${urls.api}${path}`, method, tokens.admin, body);
+    call(ask, `${api}${path}`, method, tokens.admin, body);
   const developer = (method: string, path: string, body?: unknown) =>
-    call(`${urls.api}${path}`, method, tokens.developer, body);
+    call(ask, `${api}${path}`, method, tokens.developer, body);
   const owner = await admin("POST", "/v1/admin/developers", {
     email: "pilot@faucet-rehearsal.example",
     name: "Pilot",
@@ -88,29 +95,47 @@ export async function settleOneRequest(
     policy: { models: ["litellm/auto-text"] },
     pricing: { markup_percent: 25, developer_share_bps: 4000 },
   });
-  const session = await developer("POST", "/v1/sessions", {
-    public_app_id: "app_pub_pilot",
-    external_user_id: "pilot-user",
-  });
-  await admin("POST", `/v1/admin/wallets/${session.end_user_id}/adjustments`, {
-    direction: "credit",
-    amount_usd: "1.00000000",
-    reason: "rehearsal",
-  });
-  const answer = await call(`${urls.gateway}/v1/chat/completions`, "POST", session.session_token, {
+  return {
+    openSession: async (user) => {
+      const session = await developer("POST", "/v1/sessions", {
+        public_app_id: "app_pub_pilot",
+        external_user_id: user,
+      });
+      await admin("POST", `/v1/admin/wallets/${session.end_user_id}/adjustments`, {
+        direction: "credit",
+        amount_usd: "1.00000000",
+        reason: "rehearsal",
+      });
+      return { token: session.session_token, userId: session.end_user_id };
+    },
+    recordOf: (requestId) => developer("GET", `/v1/developer/requests/${requestId}`),
+  };
+}
+
+/**
+ * Developer, app, feature, user, money, one answer of LiteLLM's `auto-text`: gives the settled request's charge.
+ * @throws Error naming the step that was refused
+ */
+export async function settleOneRequest(
+  urls: { api: string; gateway: string },
+  tokens: Tokens,
+): Promise<{ requestId: string; chargeUsd: string }> {
+  const pilot = await preparePilot(urls.api, tokens);
+  const session = await pilot.openSession("pilot-user");
+  const answer = await call(fetch, `${urls.gateway}/v1/chat/completions`, "POST", session.token, {
     model: "litellm/auto-text",
     messages: [{ role: "user", content: "hello" }],
   });
   const requestId: string = answer.modelfaucet.request_id;
-  const record = await developer("GET", `/v1/developer/requests/${requestId}`);
+  const record = await pilot.recordOf(requestId);
   if (record.status !== "succeeded" || record.charge_usd !== answer.modelfaucet.charge_usd)
     throw new Error(`${requestId} is ${record.status} at ${record.charge_usd}`);
   if (!(Number.parseFloat(record.charge_usd) > 0)) throw new Error(`${requestId} was charged nothing`);
   return { requestId, chargeUsd: record.charge_usd };
 }
 
-async function call(url: string, method: string, token: string, body?: unknown): Promise<Json> {
-  const answer = await fetch(url, {
+async function call(ask: Ask, url: string, method: string, token: string, body?: unknown): Promise<Json> {
+  const answer = await ask(url, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
