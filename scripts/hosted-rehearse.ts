@@ -34,8 +34,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const outageMs = Number(values.outage) * 1_000;
-  if (!(outageMs >= 1_000 && outageMs <= 60_000)) {
-    console.error("--outage takes a number of seconds between 1 and 60");
+  if (!(outageMs >= 3_000 && outageMs <= 60_000)) {
+    console.error("--outage takes a number of seconds between 3 and 60");
     return 2;
   }
   const startedAt = performance.now();

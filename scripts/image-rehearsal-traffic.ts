@@ -72,38 +72,59 @@ export type Pilot = {
   recordOf(requestId: string): Promise<Json>;
 };
 
+export type PilotOptions = {
+  ask?: Ask;
+  /** Of app and developer. */
+  name?: string;
+  /** What the feature may route to. */
+  models?: readonly string[];
+  /** What every session may spend, and its wallet holds. */
+  creditUsd?: string;
+};
+
 /** Developer, app and a feature that LiteLLM's `auto-text` answers. @throws Error naming the step that was refused */
-export async function preparePilot(api: string, tokens: Tokens, ask: Ask = fetch): Promise<Pilot> {
+export async function preparePilot(
+  api: string,
+  tokens: Tokens,
+  {
+    ask = fetch,
+    name = "pilot",
+    models = ["litellm/auto-text"],
+    creditUsd = "1.00000000",
+  }: PilotOptions = {},
+): Promise<Pilot> {
+  const publicAppId = `app_pub_${name}`;
   const admin = (method: string, path: string, body?: unknown) =>
     call(ask, `${api}${path}`, method, tokens.admin, body);
   const developer = (method: string, path: string, body?: unknown) =>
     call(ask, `${api}${path}`, method, tokens.developer, body);
   const owner = await admin("POST", "/v1/admin/developers", {
-    email: "pilot@faucet-rehearsal.example",
-    name: "Pilot",
+    email: `${name}@faucet-rehearsal.example`,
+    name,
     reason: "rehearsal",
   });
   await developer("POST", "/v1/developer/apps", {
-    public_app_id: "app_pub_pilot",
-    name: "Pilot",
+    public_app_id: publicAppId,
+    name,
     developer_id: owner.id,
     identity_mode: "server",
   });
-  await developer("PUT", "/v1/developer/apps/app_pub_pilot/features/chat", {
+  await developer("PUT", `/v1/developer/apps/${publicAppId}/features/chat`, {
     feature_key: "chat",
     display_name: "Chat",
-    policy: { models: ["litellm/auto-text"] },
+    policy: { models },
     pricing: { markup_percent: 25, developer_share_bps: 4000 },
   });
   return {
     openSession: async (user) => {
       const session = await developer("POST", "/v1/sessions", {
-        public_app_id: "app_pub_pilot",
+        public_app_id: publicAppId,
         external_user_id: user,
+        max_spend_usd: creditUsd,
       });
       await admin("POST", `/v1/admin/wallets/${session.end_user_id}/adjustments`, {
         direction: "credit",
-        amount_usd: "1.00000000",
+        amount_usd: creditUsd,
         reason: "rehearsal",
       });
       return { token: session.session_token, userId: session.end_user_id };

@@ -125,7 +125,7 @@ export class Rehearsal {
     this.pilot = await preparePilot(
       this.ingress.api,
       { admin: ADMIN_TOKEN!, developer: DEVELOPER_ADMIN_TOKEN! },
-      ask,
+      { ask },
     );
     const sessions = await Promise.all(
       Array.from({ length: users }, (_, user) => this.pilot.openSession(`user-${user}`)),
