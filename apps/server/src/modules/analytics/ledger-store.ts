@@ -61,6 +61,8 @@ export type LedgerFilter = {
   /** Half open, by the time of booking. */
   from?: string | undefined;
   to?: string | undefined;
+  /** Reads the whole period instead of everything that is newer than it. */
+  byTime?: boolean | undefined;
 };
 
 /** Where a ledger transaction stands in the order of booking. */
@@ -70,7 +72,8 @@ export type LedgerPlace = { epoch: string; xid8: string; app_id: string; kind: s
 export const selectPlaces = (tx: Tx, filter: LedgerFilter, before: LedgerPlace | null, limit: number) => tx<
   LedgerPlace[]
 >`
-  select t.epoch::text, t.xid8::text, t.app_id, t.kind, t.source_id from transfers t
+  select t.epoch::text, t.xid8::text, t.app_id, t.kind, t.source_id
+  from ${filter.byTime ? tx`(select * from transfers where created_at >= ${filter.from!} and created_at < ${filter.to!} offset 0)` : tx`transfers`} t
   where true
     ${filter.kind === undefined ? tx`` : tx`and t.kind = ${filter.kind}`}
     ${filter.kind === undefined || filter.kind === "usage" ? tx`` : tx`and t.kind <> 'usage'`}

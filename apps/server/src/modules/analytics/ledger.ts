@@ -168,12 +168,34 @@ export async function listLedgerTransactions(
     filter.wallet = { appId: home.app_id, id: walletId, isShared: home.owner_scope !== "end_user" };
   }
   if (query.sourceId !== undefined) filter.appIds = (await selectAppIds(tx)).map(({ id }) => id);
-  const places = await selectPlaces(tx, filter, slice.before, slice.limit + 1);
+  const places = await findPlaces(tx, filter, slice.before, slice.limit + 1);
   const shown = places.slice(0, slice.limit);
   return {
     items: await transactionsAt(tx, shown),
     next: places.length > slice.limit ? shown.at(-1)! : null,
   };
+}
+
+/**
+ * Newest first means by the order of booking. Where a period ends in the past, that order would be walked through from
+ * now; its last hour is read by time instead, then more of it until there is enough.
+ */
+async function findPlaces(
+  tx: Tx,
+  filter: LedgerFilter,
+  before: LedgerPlace | null,
+  most: number,
+): Promise<LedgerPlace[]> {
+  const { from, to, kind, wallet, sourceId } = filter;
+  const isFoundByIndex = wallet !== undefined || sourceId !== undefined || (kind ?? "usage") !== "usage";
+  if (to === undefined || isFoundByIndex) return selectPlaces(tx, filter, before, most);
+  const beginMs = from === undefined ? Date.UTC(2000, 0, 1) : Date.parse(from);
+  for (let lengthMs = 3_600_000; ; lengthMs *= 8) {
+    const lowMs = Math.max(beginMs, Date.parse(to) - lengthMs);
+    const period = { ...filter, from: new Date(lowMs).toISOString(), byTime: true };
+    const places = await selectPlaces(tx, period, before, most);
+    if (places.length >= most || lowMs <= beginMs) return places;
+  }
 }
 
 /** One ledger transaction by `<kind>_<source id>`; `null` when there is none. */
