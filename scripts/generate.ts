@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { renderAlertReference } from "./generate/alert-reference.ts";
 import { alertsPath, renderAlerts } from "./generate/alerts.ts";
 import { renderCli } from "./generate/cli.ts";
 import { renderConfiguration, renderEnvExample } from "./generate/configuration.ts";
@@ -14,6 +15,7 @@ import { renderSchemaSnapshot, snapshotPath } from "./generate/schema-snapshot.t
 const generated: readonly { path: string; render(): Promise<string> | string }[] = [
   { path: ".env.example", render: renderEnvExample },
   { path: ".env.hosted.example", render: renderEnvHostedExample },
+  { path: "docs/reference/alerts.md", render: renderAlertReference },
   { path: "docs/reference/cli.md", render: renderCli },
   { path: "docs/reference/configuration.md", render: renderConfiguration },
   { path: "docs/reference/errors.md", render: renderErrors },

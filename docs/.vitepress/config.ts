@@ -9,6 +9,7 @@ const reference = [
   { text: "Routes", link: "/reference/routes" },
   { text: "Errors", link: "/reference/errors" },
   { text: "Metrics", link: "/reference/metrics" },
+  { text: "Alerts", link: "/reference/alerts" },
 ];
 
 const runbooks = [

@@ -7,6 +7,7 @@ import {
   callRoute,
   digestTables,
   type OwnedIds,
+  openAlert,
   routesToWalk,
 } from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -30,7 +31,13 @@ beforeAll(async () => {
     }),
   );
   browser = await signInToConsole(product, tenant.token);
-  ids = { ...tenant.ids, provider: "stub", keyId: key.keys[0].id, version: "1" };
+  ids = {
+    ...tenant.ids,
+    provider: "stub",
+    keyId: key.keys[0].id,
+    version: "1",
+    alertId: await openAlert(product),
+  };
 });
 afterAll(() => product.stop());
 

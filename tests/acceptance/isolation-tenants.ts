@@ -94,6 +94,7 @@ export function randomIds(): OwnedIds {
     developerId: randomUUID(),
     provider: `provider-${randomBytes(4).toString("hex")}`,
     keyId: randomUUID(),
+    alertId: randomUUID(),
     version: "999999999",
   };
 }

@@ -9,7 +9,7 @@ import {
   send,
   startProduct,
 } from "@modelfaucet/testkit/product.ts";
-import { type OwnedIds, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
+import { type OwnedIds, openAlert, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { made, makeTenant, type Tenant } from "./isolation-tenants.ts";
 
@@ -27,7 +27,14 @@ beforeAll(async () => {
       reason: "test",
     }),
   );
-  ids = { ...tenant.ids, provider: "stub", featureKey: "priced", keyId: key.keys[0].id, version: "1" };
+  ids = {
+    ...tenant.ids,
+    provider: "stub",
+    featureKey: "priced",
+    keyId: key.keys[0].id,
+    version: "1",
+    alertId: await openAlert(product),
+  };
 });
 afterAll(() => product.stop());
 

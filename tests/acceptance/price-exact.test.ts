@@ -19,8 +19,10 @@ import {
   send,
   startProduct,
 } from "@modelfaucet/testkit/product.ts";
+import { type OwnedIds, pathOf } from "@modelfaucet/testkit/route-walk.ts";
 import { streamChat } from "@modelfaucet/testkit/sse.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { randomIds } from "./isolation-tenants.ts";
 
 let product: Product;
 let ground: Ground;
@@ -164,27 +166,29 @@ function readEverything(
   session: GroundSession,
   { request_id, receipt_id }: Json,
 ): Promise<{ path: string; answer: HttpAnswer }[]> {
-  const ids: Record<string, string> = {
-    ":publicAppId": ground.publicAppId,
-    ":featureKey": ground.featureKey,
-    ":provider": "stub",
-    ":request_id": request_id,
-    "receipts/:id": `receipts/${receipt_id}`,
-    "wallets/:id": `wallets/${session.userId}`,
-    "users/:id": `users/${session.userId}`,
-    "sessions/:id": `sessions/${session.answer.session_id}`,
-    "developers/:id": `developers/${ground.developerId}`,
+  const ids: OwnedIds = {
+    ...randomIds(),
+    publicAppId: ground.publicAppId,
+    featureKey: ground.featureKey,
+    provider: "stub",
+    requestId: request_id,
+    receiptId: receipt_id,
+    walletId: session.userId,
+    endUserId: session.userId,
+    sessionId: session.answer.session_id,
+    developerId: ground.developerId,
   };
   const tokens: Record<string, string> = {
     session: session.token,
     dev: product.developerAdminToken,
     op: product.adminToken,
   };
-  const reads = apiRoutes.filter(({ method, path }) => method === "GET" && !path.includes("/tokens/:id"));
-  const control = reads.map(async ({ path, auth }) => {
-    let filled: string = path;
-    for (const [name, id] of Object.entries(ids)) filled = filled.replace(name, id);
-    return { path, answer: await product.call("GET", filled, undefined, { token: tokens[auth.class]! }) };
+  const reads = apiRoutes.filter(
+    ({ method, path, auth }) => method === "GET" && auth.class in tokens && !path.includes("/tokens/:id"),
+  );
+  const control = reads.map(async (route) => {
+    const token = tokens[route.auth.class]!;
+    return { path: route.path, answer: await product.call("GET", pathOf(route, ids), undefined, { token }) };
   });
   const models = ["/models", "/models/auto:chat"].map(async (path) => {
     const headers = { authorization: `Bearer ${session.token}` };

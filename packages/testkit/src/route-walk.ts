@@ -15,6 +15,7 @@ export type OwnedIds = {
   developerId: string;
   provider: string;
   keyId: string;
+  alertId: string;
   version: string;
 };
 
@@ -28,6 +29,7 @@ const idKinds: readonly (readonly [prefix: string, kind: keyof OwnedIds])[] = [
   ["/v1/admin/wallets/", "walletId"],
   ["/v1/admin/providers/", "keyId"],
   ["/v1/admin/books/transactions/", "requestId"],
+  ["/v1/admin/alerts/", "alertId"],
 ];
 /** The ledger transaction of a request is named after it. */
 const ledgerPath = "/v1/admin/books/transactions/";
@@ -78,6 +80,7 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   "PUT /v1/admin/providers/:provider": { base_url: "http://127.0.0.1:9/v1", reason: "walk" },
   "POST /v1/admin/providers/:provider/keys": { api_key: "sk-walk-0123456789", reason: "walk" },
   "PUT /v1/admin/settings": { reason: "walk" },
+  "POST /v1/admin/alerts/:id/acknowledge": {},
 };
 
 /** The whole control API. @throws when a route with a body has none here, so that no walk passes it by */
@@ -104,6 +107,13 @@ export function pathOf(route: RouteDefinition, ids: OwnedIds): string {
   });
   const query = route.method === "DELETE" && route.wantsReason ? "reason=walk" : queries[routeName(route)];
   return query === undefined ? path : `${path}?${query}`;
+}
+
+/** An open alert, for a walk that acknowledges one. */
+export async function openAlert(product: Product): Promise<string> {
+  const [row] = await product.sql`insert into alerts (id, rule, kind, target)
+    values (gen_random_uuid(), 'walk', 'ticket', gen_random_uuid()::text) returning id`;
+  return row!.id as string;
 }
 
 /** One call of a route; `token` null sends none. */

@@ -30,12 +30,14 @@ export const sessionQuery = queryOptions<Session | null, Problem>({
 /** Opens a session by the code of a one-time link. @throws Problem */
 export async function signInByCode(queryClient: QueryClient, code: string): Promise<Session> {
   const session = await call<typeof signIn>("POST", "/v1/console/sign-in", { body: { code } });
+  localStorage.removeItem(switchedKey);
   return begin(queryClient, session);
 }
 
 /** Opens a session with the scopes of a token. @throws Problem */
 export async function signInByToken(queryClient: QueryClient, token: string): Promise<Session> {
   const session = await call<typeof exchangeToken>("POST", "/v1/console/token-exchange", { body: { token } });
+  localStorage.removeItem(switchedKey);
   return begin(queryClient, session);
 }
 
@@ -44,8 +46,16 @@ export async function switchSession(
   queryClient: QueryClient,
   to: { developer_id: string } | { operator: true },
 ): Promise<Session> {
+  // A refusal ends the offer to go back, too.
+  localStorage.removeItem(switchedKey);
   const session = await call<typeof switchConsoleSession>("POST", "/v1/console/session/switch", { body: to });
+  if (session.kind === "developer") localStorage.setItem(switchedKey, "yes");
   return begin(queryClient, session);
+}
+
+/** This browser has gone on as a developer, and may be the operator again; the session itself does not tell. */
+export function hasSwitched(session: Session): boolean {
+  return session.kind === "developer" && localStorage.getItem(switchedKey) !== null;
 }
 
 /** Ends the session; what was read by it is forgotten. @throws Problem */
@@ -63,6 +73,8 @@ export function forgetSession(queryClient: QueryClient): void {
 export function may(session: Session, scope: string): boolean {
   return session.scopes.includes(scope);
 }
+
+const switchedKey = "modelfaucet:switched";
 
 function begin(queryClient: QueryClient, session: Session): Session {
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" });

@@ -1,12 +1,13 @@
 import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { type Session, sessionQuery, signOut } from "../api/session.ts";
+import { hasSwitched, type Session, sessionQuery, signOut, switchSession } from "../api/session.ts";
 import { Button } from "../ui/button.tsx";
 import { classNames } from "../ui/class-names.ts";
 import { Lens, Lines, Mark, SunOrMoon } from "../ui/icons.tsx";
 import { onKey } from "./keyboard.ts";
 import { KeysDialog } from "./keys-dialog.tsx";
+import type { Act } from "./palette.tsx";
 import { placesOf } from "./places.ts";
 import { toggleTheme, useTheme } from "./theme.ts";
 
@@ -28,7 +29,7 @@ function Frame({ session }: { session: Session }) {
   const [opened, setOpened] = useState<Opened>(null);
   const [menu, setMenu] = useState(false);
   const main = useFocusOnNavigation(() => setMenu(false));
-  const acts = useActs(() => setOpened("keys"));
+  const acts = useActs(session, () => setOpened("keys"));
   useEffect(() => {
     const opens = { openPalette: () => setOpened("palette"), openKeys: () => setOpened("keys") };
     const listener = (event: KeyboardEvent) => onKey(event, opens);
@@ -118,14 +119,19 @@ function Menu({ session }: { session: Session }) {
   );
 }
 
-function Account({ session, acts }: { session: Session; acts: ReturnType<typeof useActs> }) {
-  const [theme, keysAct, out] = acts;
+function Account({ session, acts }: { session: Session; acts: readonly Act[] }) {
+  const [theme, keysAct, out, back] = acts;
   return (
     <div className="mt-auto grid gap-1 px-2.5 pt-3 text-sm">
       <p className="truncate" title={session.person.email ?? session.person.name}>
         {session.person.name}
       </p>
       <p className="truncate text-xs text-faint">{session.kind === "operator" ? "Operator" : "Developer"}</p>
+      {back && (
+        <Button small className="my-1" onClick={back.act}>
+          {back.label}
+        </Button>
+      )}
       <div className="-ml-2 flex items-center">
         <Button look="quiet" small onClick={out?.act}>
           Sign out
@@ -147,10 +153,18 @@ function Account({ session, acts }: { session: Session; acts: ReturnType<typeof 
   );
 }
 
-function useActs(openKeys: () => void) {
+function useActs(session: Session, openKeys: () => void): readonly Act[] {
   const theme = useTheme();
   const queryClient = useQueryClient();
   const router = useRouter();
+  const back = {
+    label: "Be the operator again",
+    // Who may not is told so by its absence from then on.
+    act: () =>
+      void switchSession(queryClient, { operator: true })
+        .then(() => router.navigate({ to: "/operator" }))
+        .catch(() => router.invalidate()),
+  };
   return [
     { label: theme === "dark" ? "Use the light theme" : "Use the dark theme", act: toggleTheme },
     { label: "Keyboard shortcuts", act: openKeys },
@@ -158,7 +172,8 @@ function useActs(openKeys: () => void) {
       label: "Sign out",
       act: () => void signOut(queryClient).finally(() => router.navigate({ to: "/sign-in" })),
     },
-  ] as const;
+    ...(hasSwitched(session) ? [back] : []),
+  ];
 }
 
 /** A new screen is read from its top, also by who cannot see it; a changed filter leaves the focus where it is. */

@@ -57,14 +57,13 @@ export const trialBalance = z.strictObject({
     }),
   ),
   sums_to_zero: z.boolean(),
-  /** What the period brought: the parts add up to the charge, `net_usd` is the platform's share less what it absorbed. */
+  /** What the period brought: cost and shares add up to the charge; what was absorbed comes off the platform's share. */
   income: z.strictObject({
-    charge_usd: signedMoneyOut,
-    provider_cost_usd: signedMoneyOut,
-    developer_share_usd: signedMoneyOut,
-    platform_share_usd: signedMoneyOut,
-    absorbed_cost_usd: signedMoneyOut,
-    net_usd: signedMoneyOut,
+    charge_usd: moneyOut,
+    provider_cost_usd: moneyOut,
+    developer_share_usd: moneyOut,
+    platform_share_usd: moneyOut,
+    absorbed_cost_usd: moneyOut,
   }),
 });
 

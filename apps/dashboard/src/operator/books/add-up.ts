@@ -34,6 +34,13 @@ export function addUp(rows: readonly TrialRow[]): Sums {
   };
 }
 
+/** What the platform's share leaves once the cost that it absorbed is off; below zero where it lost. */
+export function leftForPlatform(
+  income: Pick<TrialBalance["income"], "platform_share_usd" | "absorbed_cost_usd">,
+): string {
+  return toExact(toUnits(income.platform_share_usd) - toUnits(income.absorbed_cost_usd));
+}
+
 function follows(row: TrialRow): boolean {
   const moved = toUnits(row.credits_usd) - toUnits(row.debits_usd);
   return signed(row, row.closing_usd) === signed(row, row.opening_usd) + moved;

@@ -14,7 +14,7 @@ import { ExactMoney } from "../../ui/money.tsx";
 import { PeriodPicker } from "../../ui/period-picker.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { Table, Td, Th } from "../../ui/table.tsx";
-import { addUp, type TrialBalance } from "./add-up.ts";
+import { addUp, leftForPlatform, type TrialBalance } from "./add-up.ts";
 import type { BooksSearch } from "./search.ts";
 
 /** Every account of the ledger over a period, both sides, added up again by this page. */
@@ -148,7 +148,7 @@ function Income({ income }: { income: TrialBalance["income"] }) {
         fact("Developers' share", income.developer_share_usd),
         fact("Platform's share", income.platform_share_usd),
         fact("Absorbed cost", income.absorbed_cost_usd),
-        fact("Left for the platform", income.net_usd, true),
+        fact("Left for the platform", leftForPlatform(income), true),
       ]}
     />
   );

@@ -371,7 +371,6 @@ describe("the trial balance", () => {
       developer_share_usd: row!.developer,
       platform_share_usd: row!.platform,
       absorbed_cost_usd: "0.00000000",
-      net_usd: row!.platform,
     });
   });
 });

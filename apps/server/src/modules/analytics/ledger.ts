@@ -49,7 +49,6 @@ export type TrialBalance = {
     developer_share_usd: string;
     platform_share_usd: string;
     absorbed_cost_usd: string;
-    net_usd: string;
   };
 };
 
@@ -120,14 +119,12 @@ function incomeOf(inPeriod: (matches: (row: MovedRow) => boolean) => Usd): Trial
     );
   const charge = inPeriod((row) => usageKinds.includes(row.kind) && row.scope === "end_user");
   const absorbed = inPeriod((row) => row.scope === "absorbed_cost");
-  const platformShare = received("usage_platform_share");
   return {
     charge_usd: formatUsd(-charge),
     provider_cost_usd: formatUsd(received("usage_provider_cost")),
     developer_share_usd: formatUsd(received("usage_developer_share")),
-    platform_share_usd: formatUsd(platformShare),
+    platform_share_usd: formatUsd(received("usage_platform_share")),
     absorbed_cost_usd: formatUsd(-absorbed),
-    net_usd: formatUsd(platformShare + absorbed),
   };
 }
 

@@ -1,0 +1,113 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { plural } from "../../format/count.ts";
+import { Card } from "../../ui/card.tsx";
+import { Chip, type Tone } from "../../ui/chip.tsx";
+import { Empty } from "../../ui/empty.tsx";
+import { Skeleton } from "../../ui/skeleton.tsx";
+import { checksQuery } from "../books/books-queries.ts";
+import { checkWords } from "../books/check-words.ts";
+import { appsQuery, developersQuery } from "../tenants/tenants-query.ts";
+import { walletsQuery } from "../wallets/wallets-query.ts";
+
+type Matter = { key: string; tone: Tone; word: string; text: ReactNode };
+
+/** What is not as it should be, beside the alerts. */
+export function Attention() {
+  const matters = useMatters();
+  return (
+    <Card title="Needs attention" {...(matters?.length ? { note: matters.length } : {})}>
+      {matters === null ? (
+        <Skeleton rows={3} />
+      ) : matters.length === 0 ? (
+        <Empty title="Nothing does">
+          Broken checks of the books, holds past their lease, wallets in debt or frozen, and who is suspended
+          are listed here.
+        </Empty>
+      ) : (
+        <ul>
+          {matters.map(({ key, tone, word, text }) => (
+            <li key={key} className="flex min-h-11 items-start gap-3 border-t border-line px-4 py-2.5">
+              <Chip tone={tone}>{word}</Chip>
+              <span className="min-w-0 text-sm [overflow-wrap:anywhere]">{text}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+/** `null` while nothing is known yet. What could not be read is left out: its own screen says why. */
+function useMatters(): Matter[] | null {
+  const checks = useQuery(checksQuery());
+  const indebted = useQuery(walletsQuery({ status: "debt" }));
+  const frozen = useQuery(walletsQuery({ status: "frozen" }));
+  const apps = useQuery(appsQuery({ status: "suspended" }));
+  const developers = useQuery(developersQuery({ status: "suspended" }));
+  if (checks.isPending && indebted.isPending) return null;
+  return [
+    ...(checks.data?.items ?? []).filter(({ ok }) => !ok).map(brokenCheck),
+    ...wallets("debt", "In debt", indebted.data),
+    ...wallets("frozen", "Frozen", frozen.data),
+    ...(developers.data?.items ?? []).map(({ id, name }) => ({
+      ...suspended(id),
+      text: (
+        <Link to="/operator/developers/$developerId" params={{ developerId: id }} className="link">
+          {name}
+        </Link>
+      ),
+    })),
+    ...(apps.data?.items ?? []).map(({ public_app_id: appId, name, suspended: why }) => ({
+      ...suspended(appId),
+      text: (
+        <>
+          <Link to="/operator/apps/$appId" params={{ appId }} className="link">
+            {name}
+          </Link>
+          {why && `: ${why.reason}`}
+        </>
+      ),
+    })),
+  ];
+}
+
+const suspended = (key: string) => ({ key, tone: "bad" as const, word: "Suspended" });
+
+function brokenCheck({ name, violations }: { name: string; violations: number }): Matter {
+  return {
+    key: name,
+    tone: "bad",
+    word: "Books",
+    text: (
+      <>
+        <Link to="/operator/books" className="link">
+          {checkWords(name).says}
+        </Link>
+        : not so for {plural(violations, "row")}
+      </>
+    ),
+  };
+}
+
+function wallets(
+  status: "debt" | "frozen",
+  word: string,
+  found: { items: readonly unknown[]; next_cursor: string | null } | undefined,
+): Matter[] {
+  if (!found || found.items.length === 0) return [];
+  return [
+    {
+      key: status,
+      tone: status === "debt" ? "bad" : "warn",
+      word,
+      text: (
+        <Link to="/operator/wallets" search={{ status }} className="link">
+          {found.next_cursor === null ? "" : "more than "}
+          {plural(found.items.length, "wallet")}
+        </Link>
+      ),
+    },
+  ];
+}

@@ -1,0 +1,34 @@
+// A fresh copy of the repository, as a clone would be: what git knows or would take, and nothing that was installed.
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export type Copy = Disposable & { folder: string };
+
+export function freshCopy(root: string): Copy {
+  const folder = mkdtempSync(join(tmpdir(), "modelfaucet-docs-"));
+  // PostgreSQL refuses to run as root and runs as another user, who has to get in.
+  chmodSync(folder, 0o755);
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  for (const path of listed.split("\0")) {
+    if (path === "" || !existsSync(join(root, path))) continue;
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    cpSync(join(root, path), join(folder, path));
+  }
+  // The pinned Node is a download and no part of what a page says.
+  const runtime = join(root, ".cache", "node-runtime");
+  if (existsSync(runtime)) {
+    mkdirSync(join(folder, ".cache"));
+    symlinkSync(runtime, join(folder, ".cache", "node-runtime"));
+  }
+  execFileSync("git", ["init", "--quiet"], { cwd: folder });
+  return {
+    folder,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
