@@ -34,7 +34,7 @@ const autocannon = createRequire(import.meta.url)("autocannon") as Autocannon;
 const loopback = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 /** Load is for machines of one's own. @throws when the address is not loopback */
-export function assertLoopback(url: string): void {
+function assertLoopback(url: string): void {
   if (loopback.has(new URL(url).hostname)) return;
   throw new Error(
     `${new URL(url).host} is not on this machine: the benchmark loads loopback addresses alone`,

@@ -1,6 +1,6 @@
 import type { GroundApp } from "./ground.ts";
 
-export type TrafficName = "hot" | "spread" | "mixed" | "limited";
+type TrafficName = "hot" | "spread" | "mixed" | "limited";
 
 /** Whose calls are sent, one token for each in the order in which they go out, again from the first after the last. */
 export type Traffic = {

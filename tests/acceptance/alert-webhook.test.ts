@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { deliverNotices } from "@modelfaucet/server/flows/deliver-notices.ts";
 import { type Database, openDatabase } from "@modelfaucet/server/lib/db.ts";
 import { uuidV7 } from "@modelfaucet/server/lib/ids.ts";
@@ -8,7 +9,7 @@ import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from "vitest";
 
-const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwq8Yt3xNf0c0=";
+const secret = `whsec_${randomBytes(32).toString("base64")}`;
 let made: TestDatabase;
 let superuser: postgres.Sql;
 let database: Database;

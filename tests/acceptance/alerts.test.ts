@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
@@ -14,7 +14,7 @@ import postgres from "postgres";
 import { Webhook } from "standardwebhooks";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 
-const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwq8Yt3xNf0c0=";
+const secret = `whsec_${randomBytes(32).toString("base64")}`;
 const day = 86_400_000;
 let receiver: WebhookReceiver;
 let product: Product;

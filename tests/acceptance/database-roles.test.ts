@@ -149,7 +149,8 @@ describe("three logins", () => {
   });
 
   it("lend the owner's rights to the servers' login alone, for the months of the log", async () => {
-    const lent = await product.sql`select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace`;
+    const lent =
+      await product.sql`select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace`;
     expect(lent.map(({ proname }) => proname)).toEqual(["mf_ensure_usage_partitions"]);
     expect(await refusal(runtime`select mf_ensure_usage_partitions()`)).toBe("it was done");
     expect(await refusal(reader`select mf_ensure_usage_partitions()`)).toBe(forbidden);

@@ -9,13 +9,7 @@ import {
   readEpoch,
   runChecks,
 } from "@modelfaucet/server/modules/books/books.ts";
-import type {
-  KeyClaim,
-  MoveItem,
-  RequestFacts,
-  Settlement,
-} from "@modelfaucet/server/modules/books/items.ts";
-import { walletSpec } from "@modelfaucet/server/modules/books/rules.ts";
+import type { KeyClaim } from "@modelfaucet/server/modules/books/items.ts";
 import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/database.ts";
 import { randomFrom, sized, soakSeed } from "@modelfaucet/testkit/sizes.ts";
 import { insertEndUser, insertTenant, type TestTenant } from "@modelfaucet/testkit/tenant.ts";

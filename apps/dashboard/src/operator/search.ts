@@ -31,7 +31,7 @@ type Paged = {
 export const developerStatuses = ["active", "suspended", "closed"] as const;
 export type DeveloperStatus = (typeof developerStatuses)[number];
 export const appStatuses = ["pending", "active", "disabled", "suspended"] as const;
-export type AppStatus = (typeof appStatuses)[number];
+type AppStatus = (typeof appStatuses)[number];
 export const ownerScopes = ["end_user", "developer", "platform"] as const;
 export type OwnerScope = (typeof ownerScopes)[number];
 export const walletStatuses = ["active", "frozen", "debt"] as const;
@@ -51,9 +51,9 @@ export const limitLevels = ["platform", "developer", "app", "feature", "end_user
 export type LimitLevel = (typeof limitLevels)[number];
 /** Without a state the open ones are shown. */
 export const alertStates = ["closed", "all"] as const;
-export type AlertState = (typeof alertStates)[number];
+type AlertState = (typeof alertStates)[number];
 export const alertKinds = ["page", "ticket"] as const;
-export type AlertKind = (typeof alertKinds)[number];
+type AlertKind = (typeof alertKinds)[number];
 
 export function developersSearch(raw: RawSearch): DevelopersSearch {
   return { ...texts(raw, words, "q"), ...oneOf(raw, "status", developerStatuses), ...placeIn(raw) };

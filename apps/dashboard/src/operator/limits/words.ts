@@ -4,7 +4,7 @@ import type { LimitLevel } from "../search.ts";
 import type { LimitItem } from "./limits-query.ts";
 
 export type Measure = LimitItem["measure"];
-export type Window = LimitItem["window"];
+type Window = LimitItem["window"];
 export type SpendingWindow = Exclude<Window, "minute">;
 
 /** Each level with what its target is called, and in which form it is named. */
