@@ -1,10 +1,8 @@
 import type { GroundApp } from "./ground.ts";
 
-type TrafficName = "hot" | "spread" | "mixed" | "limited";
-
 /** Whose calls are sent, one token for each in the order in which they go out, again from the first after the last. */
 export type Traffic = {
-  name: TrafficName;
+  name: "hot" | "spread" | "mixed" | "limited";
   tokens: readonly string[];
   wallets: number;
   apps: number;

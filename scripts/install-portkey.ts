@@ -1,26 +1,29 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
-import { hasPortkey, portkeyFolder, portkeyPackage } from "../bench/portkey.ts";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hasPortkey, portkeyFolder, portkeyManifest, portkeyResolvedOn } from "../bench/portkey.ts";
 
 // Portkey's gateway for `pnpm bench`: from npm into the git-ignored cache, without running any script of a package.
 process.exitCode = install();
 
 function install(): number {
-  const { name, version, resolvedOn } = portkeyPackage;
   if (hasPortkey()) {
-    console.log(`${name} ${version} is installed in ${portkeyFolder}`);
+    console.log(`Portkey's gateway is installed in ${portkeyFolder}`);
     return 0;
   }
-  mkdirSync(portkeyFolder, { recursive: true });
-  // What it depends on is resolved as of one day, so that every machine measures the same.
-  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-  const { status } = spawnSync(
-    "npm",
-    ["install", "--prefix", portkeyFolder, ...flags, `--before=${resolvedOn}`, `${name}@${version}`],
-    { stdio: ["ignore", "inherit", "inherit"] },
-  );
-  if (status === 0 && hasPortkey()) return 0;
   rmSync(portkeyFolder, { recursive: true, force: true });
-  console.error(`${name} ${version} was not installed: npm did not bring it.`);
+  mkdirSync(portkeyFolder, { recursive: true });
+  writeFileSync(join(portkeyFolder, "package.json"), JSON.stringify(portkeyManifest));
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
+  const { status } = spawnSync("npm", ["install", ...flags, `--before=${portkeyResolvedOn}`], {
+    cwd: portkeyFolder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status === 0 && hasPortkey()) {
+    console.log(`Portkey's gateway is installed in ${portkeyFolder}`);
+    return 0;
+  }
+  rmSync(portkeyFolder, { recursive: true, force: true });
+  console.error("Portkey's gateway was not installed: npm did not bring it.");
   return 1;
 }
