@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +11,8 @@ export type RunningPlatform = AsyncDisposable & {
   gatewayUrl: string;
   /** Each signs in once, within ten minutes. */
   signInLinks: { developer: string; operator: string };
+  /** The database as its superuser, of a platform that was started here; `null` for one that ran already. */
+  superuserUrl: string | null;
 };
 
 const startWithinMs = 110_000;
@@ -23,7 +25,7 @@ const stopWithinMs = 10_000;
 export async function startPlatform(): Promise<RunningPlatform> {
   const given = process.env.MODELFAUCET_E2E_URLS;
   const running = given === undefined ? null : urlsIn(given);
-  if (running) return { ...running, [Symbol.asyncDispose]: async () => {} };
+  if (running) return { ...running, superuserUrl: null, [Symbol.asyncDispose]: async () => {} };
 
   const dataDir = mkdtempSync(join(tmpdir(), "modelfaucet-e2e-"));
   const root = join(import.meta.dirname, "..", "..");
@@ -54,14 +56,14 @@ export async function startPlatform(): Promise<RunningPlatform> {
     ).unref();
   });
   try {
-    return { ...(await ready), [Symbol.asyncDispose]: stop };
+    return { ...(await ready), superuserUrl: superuserUrlIn(dataDir), [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-type Urls = Omit<RunningPlatform, keyof AsyncDisposable>;
+type Urls = Omit<RunningPlatform, keyof AsyncDisposable | "superuserUrl">;
 
 /** The addresses in the line of JSON that the platform prints when it is ready. */
 function urlsIn(line: string): Urls | null {
@@ -77,6 +79,15 @@ function urlsIn(line: string): Urls | null {
   } catch {
     return null;
   }
+}
+
+/** From what the platform keeps of its embedded database. */
+function superuserUrlIn(dataDir: string): string {
+  const { port, passwords } = JSON.parse(readFileSync(join(dataDir, "postgres.json"), "utf8")) as {
+    port: number;
+    passwords: { postgres: string };
+  };
+  return `postgres://postgres:${passwords.postgres}@127.0.0.1:${port}/modelfaucet`;
 }
 
 // A key in the environment of whoever runs the tests must not turn them into real calls.

@@ -14,6 +14,8 @@ test.each([
   [2 * hour, "2 h ago"],
   [24 * hour - 1, "23 h ago"],
   [24 * hour, "24 Nov, 12:00"],
+  [-14_999, "now"],
+  [-15_000, "in 1 min"],
   [-5 * minute, "in 5 min"],
   [-3 * hour, "in 3 h"],
 ])("%d ms ago is %s: relative up to a day", (age, text) => {

@@ -5,7 +5,8 @@ const dayMs = 86_400_000;
 /** `now`, `9 min ago`, `2 h ago`, from a day on `12 Nov, 14:02` and in another year `12 Nov 2025`. */
 export function showWhen(time: string, now: number): string {
   const at = Date.parse(time);
-  const age = now - at;
+  // What was answered just now is a little later than a clock that ticks every ten seconds.
+  const age = Math.abs(now - at) < 15_000 ? Math.max(0, now - at) : now - at;
   if (age >= 0 && age < dayMs) {
     if (age < 60_000) return age < 5000 ? "now" : `${Math.floor(age / 1000)} s ago`;
     return age < 3_600_000 ? `${Math.floor(age / 60_000)} min ago` : `${Math.floor(age / 3_600_000)} h ago`;

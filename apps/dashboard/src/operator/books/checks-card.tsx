@@ -55,7 +55,7 @@ function CheckRow({ check }: { check: Check }) {
   const { says, looksAt } = checkWords(check.name);
   return (
     <Row id={check.name}>
-      <Td wide className="py-1.5 whitespace-normal">
+      <Td wide className="py-1.5 whitespace-normal!">
         <span title={check.name}>{says}</span>
         {!check.ok && <Samples check={check} />}
       </Td>

@@ -15,11 +15,11 @@ export function MismatchCard({ found }: { found: Reconciliation }) {
     <Card
       title="Wallets that do not agree"
       note={shown < count ? `${shown} of ${count}` : plural(count, "wallet")}
-      className="border-bad"
+      className="border-bad!"
     >
       <p className="border-t border-line bg-bad-weak px-4 py-2.5 text-sm">
-        New holds on these wallets stop within a minute. The ledger is right: find the entry that is missing
-        in the balance, or the hand that changed it.
+        Within a minute they can hold nothing new. Compare a wallet with its entries: one of them is missing
+        in the balance, or somebody changed it by hand.
       </p>
       <Table
         label="Wallets that do not agree"

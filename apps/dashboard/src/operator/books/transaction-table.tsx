@@ -56,7 +56,10 @@ function TransactionRow({
         </Link>
       </Td>
       <Td wide className="max-sm:py-2 max-sm:pl-4">
-        <Link {...link} className="rounded-sm no-underline first-letter:uppercase hover:text-accent">
+        <Link
+          {...link}
+          className="inline-block rounded-sm no-underline first-letter:uppercase hover:text-accent"
+        >
           {kindWords[item.kind]}
         </Link>
         <span className="text-muted">

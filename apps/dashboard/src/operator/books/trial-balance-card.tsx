@@ -69,23 +69,30 @@ function Balance({ balance }: { balance: TrialBalance }) {
             <Th right className="max-md:hidden">
               Opening
             </Th>
-            <Th right>Debits</Th>
-            <Th right>Credits</Th>
+            <Th right className="max-sm:hidden">
+              Debits
+            </Th>
+            <Th right className="max-sm:hidden">
+              Credits
+            </Th>
             <Th right>Closing</Th>
           </>
         }
       >
         {balance.scopes.map((row) => (
           <tr key={row.scope} className={classNames(sums.wrong.includes(row.scope) && "bg-bad-weak")}>
-            <Td wide>{scopeWords[row.scope]}</Td>
+            <Td wide className="max-sm:py-2">
+              {scopeWords[row.scope]}
+              <Movements debits={row.debits_usd} credits={row.credits_usd} />
+            </Td>
             <Td className="text-muted max-md:hidden">{row.side}</Td>
             <Td right className="max-md:hidden">
               <ExactMoney usd={row.opening_usd} />
             </Td>
-            <Td right>
+            <Td right className="max-sm:hidden">
               <ExactMoney usd={row.debits_usd} />
             </Td>
-            <Td right>
+            <Td right className="max-sm:hidden">
               <ExactMoney usd={row.credits_usd} />
             </Td>
             <Td right>
@@ -93,8 +100,8 @@ function Balance({ balance }: { balance: TrialBalance }) {
             </Td>
           </tr>
         ))}
-        <tr data-sums="" className="font-semibold [&>td]:border-line-strong">
-          <Td>
+        <tr className="font-semibold [&>td]:border-line-strong">
+          <Td wide className="max-sm:py-2">
             <span className="inline-flex items-center gap-2">
               {agrees ? "Adds up" : "Does not add up"}
               <span className={agrees ? "text-good" : "text-bad"}>
@@ -105,15 +112,16 @@ function Balance({ balance }: { balance: TrialBalance }) {
                 )}
               </span>
             </span>
+            <Movements debits={sums.debits} credits={sums.credits} />
           </Td>
           <Td className="max-md:hidden" />
           <Td right className="max-md:hidden">
             <ExactMoney usd={sums.opening} />
           </Td>
-          <Td right>
+          <Td right className="max-sm:hidden">
             <ExactMoney usd={sums.debits} />
           </Td>
-          <Td right>
+          <Td right className="max-sm:hidden">
             <ExactMoney usd={sums.credits} />
           </Td>
           <Td right>
@@ -127,6 +135,20 @@ function Balance({ balance }: { balance: TrialBalance }) {
       </p>
       <Income income={balance.income} />
     </>
+  );
+}
+
+/** Both sides below the account, where there is no room for columns. */
+function Movements({ debits, credits }: { debits: string; credits: string }) {
+  return (
+    <span className="block text-xs font-normal text-muted sm:hidden">
+      <span className="block">
+        debits <ExactMoney usd={debits} />
+      </span>
+      <span className="block">
+        credits <ExactMoney usd={credits} />
+      </span>
+    </span>
   );
 }
 

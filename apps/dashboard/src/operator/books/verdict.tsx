@@ -1,4 +1,4 @@
-import { plural, showCount } from "../../format/count.ts";
+import { showCount } from "../../format/count.ts";
 import { isZero, sumUsd } from "../../format/money.ts";
 import { Answer, type Asked } from "../../ui/answer.tsx";
 import { Button } from "../../ui/button.tsx";
@@ -42,7 +42,7 @@ function Drift({ found }: { found: Reconciliation }) {
       className={classNames("text-3xl font-semibold tracking-tight", count === 0 ? "text-good" : "text-bad")}
     >
       {found.next_cursor !== null && <span>at least </span>}
-      {isZero(drift) ? <span data-usd={drift}>0</span> : <ExactMoney usd={drift} currency />}
+      {isZero(drift) ? <span data-usd={drift}>0</span> : <ExactMoney usd={drift} />}
     </p>
   );
 }
@@ -85,9 +85,9 @@ function Summary({ wallets, checks }: { wallets: Reconciliation; checks: Checks 
                   <>
                     {showCount(leases.checked)}
                     {leases.violations > 0 ? (
-                      <b className="text-bad">, {plural(leases.violations, "hold")} past its lease</b>
+                      <b className="text-bad">, {showCount(leases.violations)} overdue</b>
                     ) : (
-                      <span className="text-muted">, none past its lease</span>
+                      <span className="text-muted">, none overdue</span>
                     )}
                   </>
                 ),

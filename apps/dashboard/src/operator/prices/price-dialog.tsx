@@ -49,7 +49,7 @@ function Prices({ item }: { item: PriceItem }) {
   const shown = units.filter((unit) => unit !== "request_usd" || hasRequestPrice(item));
   return (
     <>
-      <div className="overflow-hidden rounded border border-line">
+      <div className="overflow-hidden rounded border border-line pt-1.5">
         <Table
           label={`Prices of ${item.model}`}
           head={

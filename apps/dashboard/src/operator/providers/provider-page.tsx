@@ -74,11 +74,17 @@ function factsOf(item: Provider) {
       value: item.last_success_at ? (
         <FullMoment at={item.last_success_at} />
       ) : (
-        <span className="text-muted">none in the last hour</span>
+        <span className="text-muted">none</span>
       ),
     },
-    { name: "Priority", value: <span className="num">{item.priority}</span> },
-    { name: "Weight", value: <span className="num">{item.weight}</span> },
+    {
+      name: "Priority · weight",
+      value: (
+        <span className="num">
+          {item.priority} · {item.weight}
+        </span>
+      ),
+    },
   ];
 }
 

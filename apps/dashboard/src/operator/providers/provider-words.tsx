@@ -4,8 +4,8 @@ import type { Provider } from "./providers-queries.ts";
 
 type Health = { word: string; tone: Tone; says: string };
 
-/** One word for how an upstream does, by its switch, its circuit, its keys and the traffic of the last hour. */
-function healthOf(provider: Provider): Health {
+/** One word for how an upstream does, by its switch, its circuit and the traffic of the last hour. */
+export function healthOf(provider: Provider): Health {
   if (provider.state === "off")
     return { word: "Off", tone: "plain", says: "switched off: no route leads to it" };
   if (provider.circuit === "open")

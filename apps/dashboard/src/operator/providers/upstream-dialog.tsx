@@ -128,7 +128,7 @@ function NumberField({
 /** An address that is not allowed has a code of its own; it still belongs to its field. */
 function faultsWithAddress(error: Problem | null) {
   if (error instanceof Problem && error.code === "base_url_not_allowed") {
-    return { of: new Map([["base_url", error.message]]), rest: null };
+    return { of: new Map([["base_url", error.message.replace(/^`base_url` /, "")]]), rest: null };
   }
   return faultsOf(error, fields);
 }
