@@ -1,7 +1,7 @@
 import type { acknowledgeAlert } from "@modelfaucet/contract/routes/alerts.ts";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouteContext } from "@tanstack/react-router";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { call, type Problem } from "../../api/call.ts";
 import { may } from "../../api/session.ts";
 import { showDuration } from "../../format/count.ts";
@@ -45,7 +45,7 @@ function Alert({ alert }: { alert: AlertItem }) {
             </button>
           </h3>
         </div>
-        <p className="text-sm text-muted [overflow-wrap:anywhere]">{alert.remedy}</p>
+        <p className="text-sm text-muted [overflow-wrap:anywhere]">{withCode(alert.remedy)}</p>
         <p className="flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
           <span>
             Target <code className="font-mono text-text [overflow-wrap:anywhere]">{alert.target}</code>
@@ -63,6 +63,20 @@ function Alert({ alert }: { alert: AlertItem }) {
       </div>
       <LookedAfter alert={alert} />
     </li>
+  );
+}
+
+/** A sentence in which what stands between backticks is to be typed. */
+function withCode(text: string): ReactNode[] {
+  return text.split("`").map((part, index) =>
+    index % 2 === 1 ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a sentence never change places.
+      <code key={index} className="font-mono text-xs text-text">
+        {part}
+      </code>
+    ) : (
+      part
+    ),
   );
 }
 

@@ -1,5 +1,5 @@
 import { showCount } from "../../format/count.ts";
-import { showUsd } from "../../format/money.ts";
+import { showPrice } from "../../format/money.ts";
 import type { LimitLevel } from "../search.ts";
 import type { LimitItem } from "./limits-query.ts";
 
@@ -41,9 +41,9 @@ export const setterWords: Record<LimitItem["set_by"], string> = {
   user: "the user",
 };
 
-/** `$5.00 a day`, `60 requests a minute`, `10 requests at once`. */
+/** To the last decimal: `$5.00 a day`, `60 requests a minute`, `10 requests at once`. */
 export function limitWords({ measure, window, limit, limit_usd: usd }: LimitItem): string {
-  if (usd !== undefined) return `${showUsd(usd)} ${window === "minute" ? "a minute" : windowWords[window]}`;
+  if (usd !== undefined) return `${showPrice(usd)} ${window === "minute" ? "a minute" : windowWords[window]}`;
   const count = showCount(limit ?? 0);
   if (measure === "concurrency") return `${count} at once`;
   return `${count} ${measure} a minute`;

@@ -8,6 +8,8 @@ import { Empty } from "../../ui/empty.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { checksQuery } from "../books/books-queries.ts";
 import { checkWords } from "../books/check-words.ts";
+import { healthOf } from "../providers/provider-words.tsx";
+import { type Provider, providersQuery } from "../providers/providers-queries.ts";
 import { appsQuery, developersQuery } from "../tenants/tenants-query.ts";
 import { walletsQuery } from "../wallets/wallets-query.ts";
 
@@ -44,11 +46,13 @@ function useMatters(): Matter[] | null {
   const checks = useQuery(checksQuery());
   const indebted = useQuery(walletsQuery({ status: "debt" }));
   const frozen = useQuery(walletsQuery({ status: "frozen" }));
+  const providers = useQuery(providersQuery());
   const apps = useQuery(appsQuery({ status: "suspended" }));
   const developers = useQuery(developersQuery({ status: "suspended" }));
   if (checks.isPending && indebted.isPending) return null;
   return [
     ...(checks.data?.items ?? []).filter(({ ok }) => !ok).map(brokenCheck),
+    ...(providers.data?.items ?? []).flatMap(unhealthy),
     ...wallets("debt", "In debt", indebted.data),
     ...wallets("frozen", "Frozen", frozen.data),
     ...(developers.data?.items ?? []).map(({ id, name }) => ({
@@ -89,6 +93,26 @@ function brokenCheck({ name, violations }: { name: string; violations: number })
       </>
     ),
   };
+}
+
+function unhealthy(provider: Provider): Matter[] {
+  const { word, tone, says } = healthOf(provider);
+  if (tone !== "bad" && tone !== "warn") return [];
+  return [
+    {
+      key: provider.provider,
+      tone,
+      word,
+      text: (
+        <>
+          <Link to="/operator/providers/$provider" params={{ provider: provider.provider }} className="link">
+            {provider.provider}
+          </Link>
+          : {says}
+        </>
+      ),
+    },
+  ];
 }
 
 function wallets(

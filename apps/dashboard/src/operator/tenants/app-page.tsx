@@ -15,7 +15,7 @@ import { PageHead } from "../../ui/page-head.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { maximaOfApp } from "./maxima.ts";
 import { MaximaCard } from "./maxima-card.tsx";
-import { type AppItem, appQuery, appsPath } from "./tenants-query.ts";
+import { type AppItem, appQuery, appsPath, developerQuery } from "./tenants-query.ts";
 
 /** One app as the operator sees it: whose it is, what it lets in, and what its manifests may ask for. */
 export function AppPage() {
@@ -42,6 +42,7 @@ export function AppPage() {
 function Screen({ app }: { app: AppItem }) {
   const { session } = useRouteContext({ from: "/console" });
   const queryClient = useQueryClient();
+  const developer = useQuery(developerQuery(app.developer_id));
   return (
     <>
       <PageHead title={app.name}>
@@ -59,6 +60,7 @@ function Screen({ app }: { app: AppItem }) {
           key={app.version}
           maxima={maximaOfApp(app.limits)}
           above="its developer's"
+          inherited={developer.data?.limits}
           mayWrite={may(session, "operator:tenants")}
           save={async (limits, reason) => {
             const answer = await call<typeof updateAppAsOperator>("PATCH", "/v1/admin/apps/:publicAppId", {

@@ -19,12 +19,14 @@ const labels = {
 export function MaximaCard({
   maxima,
   above,
+  inherited = {},
   mayWrite,
   save,
 }: {
   maxima: Maxima;
-  /** What holds where a field is empty. */
+  /** What holds where a field is empty: in words, and as far as it is known. */
   above: string;
+  inherited?: Maxima | undefined;
   mayWrite: boolean;
   save: (limits: MaximaPatch, reason: string) => Promise<unknown>;
 }) {
@@ -53,6 +55,7 @@ export function MaximaCard({
               key={name}
               label={labels[name]}
               hint={`empty: ${above}`}
+              placeholder={textsOf(inherited)[name]}
               inputMode="decimal"
               autoComplete="off"
               value={texts[name]}
