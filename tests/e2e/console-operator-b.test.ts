@@ -407,7 +407,7 @@ test("a screen without anything says what will be there; one that fails says wha
   const alert = page.getByRole("region", { name: "Checks" }).getByRole("alert");
   await alert.getByText(requestId).waitFor();
   await page.getByText("Adds up").waitFor();
-  await screenshot(page, "console-operator-error", true);
+  await screenshot(page, "console-operator-books-error", true);
   expect(await seriousFaults(page)).toEqual([]);
   await page.unroute(checks);
   await alert.getByRole("button", { name: "Try again" }).click();
@@ -432,7 +432,6 @@ test("a balance that somebody changed by hand stands in red, with its wallet and
     await drift.getByRole("button", { name: "Check again" }).click();
     await drift.getByText("0.00000001", { exact: true }).waitFor();
     await drift.getByText(/^1 of \d+ do not agree$/).waitFor();
-    const wallets = page.getByRole("region", { name: "Wallets that do not agree" }).first();
     const wallet = row(page, broken.owner_id);
     await wallet.getByText("0.00000001").last().waitFor();
     expect(await wallet.getByRole("link").getAttribute("href")).toContain(broken.owner_id);
@@ -444,12 +443,8 @@ test("a balance that somebody changed by hand stands in red, with its wallet and
     const check = row(page, "stored_balance_equals_sum_of_entries");
     await check.getByText("1 broken").waitFor();
     await check.getByText(broken.owner_id).waitFor();
-    expect(await wallets.count()).toBe(1);
     expect(await seriousFaults(page)).toEqual([]);
     await screenshot(page, "console-operator-books-broken", true);
-    await page.emulateMedia({ colorScheme: "dark" });
-    expect(await seriousFaults(page)).toEqual([]);
-    await screenshot(page, "console-operator-books-broken-dark");
   } finally {
     await asSuperuser(
       (sql) => sql`update accounts set balance_usd = balance_usd - 0.00000001 where id = ${broken.id}`,

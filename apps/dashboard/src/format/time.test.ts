@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { showExactTime, showWhen } from "./time.ts";
+import { showExactTime, showMinute, showWhen } from "./time.ts";
 
 const now = new Date(2026, 10, 25, 12, 0, 0).getTime();
 const before = (ms: number) => new Date(now - ms).toISOString();
@@ -30,4 +30,5 @@ test("tells the exact time to the millisecond, in the reader's zone", () => {
   expect(showExactTime(new Date(2026, 10, 12, 14, 2, 11, 418).toISOString())).toBe(
     "12 Nov 2026, 14:02:11.418",
   );
+  expect(showMinute(new Date(2026, 10, 12, 14, 2, 11, 418).toISOString())).toBe("12 Nov 2026, 14:02");
 });

@@ -23,6 +23,11 @@ export function showExactTime(time: string): string {
   return exact.format(Date.parse(time)).replace(" at ", ", ");
 }
 
+/** `12 Nov 2026, 14:02`, where a sentence names a time. */
+export function showMinute(time: string): string {
+  return showExactTime(time).replace(/:\d\d\.\d{3}$/, "");
+}
+
 /** `12 Nov`. */
 export function showDay(time: string | number): string {
   return day.format(typeof time === "number" ? time : Date.parse(time));

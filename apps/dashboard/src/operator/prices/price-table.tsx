@@ -13,14 +13,18 @@ export function PriceTable({ items, search }: { items: readonly PriceItem[]; sea
       head={
         <>
           <Th wide>Model · upstream</Th>
-          <Th right>Input</Th>
+          <Th right className="max-sm:hidden">
+            Input
+          </Th>
           <Th right className="max-md:hidden">
             Cached
           </Th>
           <Th right className="max-xl:hidden">
             Cache write
           </Th>
-          <Th right>Output</Th>
+          <Th right className="max-sm:hidden">
+            Output
+          </Th>
           <Th right className="max-xl:hidden">
             Reasoning
           </Th>
@@ -46,7 +50,7 @@ function PriceRow({ item, search }: { item: PriceItem; search: PricesSearch }) {
   const follows = (unit: Unit, other: "input_usd" | "output_usd") => prices[unit] === prices[other];
   return (
     <Row id={name} current={search.open === name}>
-      <Td wide>
+      <Td wide className="max-sm:py-2">
         <Link
           to="/operator/prices"
           search={{ ...search, open: name }}
@@ -58,8 +62,11 @@ function PriceRow({ item, search }: { item: PriceItem; search: PricesSearch }) {
         </Link>
         <span className="text-faint"> · {item.provider}</span>
         {item.tiers && <span className="text-xs text-muted"> · more for long inputs</span>}
+        <span className="block text-xs text-muted sm:hidden">
+          input <Price usd={prices.input_usd} /> · output <Price usd={prices.output_usd} />
+        </span>
       </Td>
-      <Td right>
+      <Td right className="max-sm:hidden">
         <Price usd={prices.input_usd} />
       </Td>
       <Td right className="max-md:hidden">
@@ -68,7 +75,7 @@ function PriceRow({ item, search }: { item: PriceItem; search: PricesSearch }) {
       <Td right className="max-xl:hidden">
         <Price usd={prices.cache_write_usd} faint={follows("cache_write_usd", "input_usd")} />
       </Td>
-      <Td right>
+      <Td right className="max-sm:hidden">
         <Price usd={prices.output_usd} />
       </Td>
       <Td right className="max-xl:hidden">

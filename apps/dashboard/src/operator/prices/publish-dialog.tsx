@@ -4,9 +4,9 @@ import { type FormEvent, useState } from "react";
 import { call, Problem } from "../../api/call.ts";
 import { faultsOf } from "../../api/faults.ts";
 import { plural, showCount } from "../../format/count.ts";
+import { showMinute } from "../../format/time.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { FullMoment } from "../../ui/moment.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { Table, Td, Th } from "../../ui/table.tsx";
 import { ReasonField } from "../reason-field.tsx";
@@ -55,13 +55,9 @@ export function PublishDialog({
     <Dialog title={`Publish version ${version}?`} close={close} wide={large !== null}>
       <form onSubmit={onSubmit} className="grid gap-4">
         <p>
-          {effectiveAt === undefined ? (
-            "Within two seconds every instance charges by it."
-          ) : (
-            <>
-              Every instance charges by it from <FullMoment at={effectiveAt} /> on.
-            </>
-          )}{" "}
+          {effectiveAt === undefined
+            ? "Within two seconds every instance charges by it."
+            : `From ${showMinute(effectiveAt)} on every instance charges by it.`}{" "}
           Requests already made keep their version. To undo it, import the former prices and publish them.
         </p>
         {large && <LargeChanges large={large} accepted={accepted} accept={setAccepted} />}

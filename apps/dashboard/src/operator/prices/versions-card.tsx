@@ -86,7 +86,9 @@ function VersionTable({
         <>
           <Th>Version</Th>
           <Th>State</Th>
-          <Th wide>From</Th>
+          <Th wide className="max-sm:hidden">
+            From
+          </Th>
           <Th right className="max-md:hidden">
             Models
           </Th>
@@ -101,7 +103,7 @@ function VersionTable({
           <Td>
             <VersionChip status={item.status} />
           </Td>
-          <Td wide>
+          <Td wide className="max-sm:hidden">
             <span title={item.imported_by}>
               {sourceWords(item.source)}
               {item.imported_by !== undefined && <span className="text-muted"> · {item.imported_by}</span>}
