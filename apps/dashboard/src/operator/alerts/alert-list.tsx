@@ -107,7 +107,7 @@ function LookedAfter({ alert }: { alert: AlertItem }) {
     return (
       <p className="text-sm text-muted sm:text-right">
         <span className="block max-w-60 [overflow-wrap:anywhere]">
-          {alert.acknowledged_by} looks after it
+          {alert.acknowledged_by} {alert.closed_at === undefined ? "looks" : "looked"} after it
         </span>
         <span className="text-xs">
           <FullMoment at={alert.acknowledged_at} />

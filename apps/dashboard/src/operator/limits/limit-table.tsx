@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { showShare } from "../../format/count.ts";
-import { lengthOf, toUnits } from "../../format/money.ts";
+import { lengthOf, showUsd, toUnits } from "../../format/money.ts";
 import { Button } from "../../ui/button.tsx";
 import { Moment } from "../../ui/moment.tsx";
 import { Money } from "../../ui/money.tsx";
@@ -25,7 +25,9 @@ export function LimitTable({
       head={
         <>
           <Th wide>Holds for</Th>
-          <Th right>At most</Th>
+          <Th right className="max-sm:hidden">
+            At most
+          </Th>
           <Th right className="max-md:hidden">
             Used
           </Th>
@@ -38,10 +40,14 @@ export function LimitTable({
     >
       {limits.map((limit) => (
         <Row key={keyOf(limit)} id={keyOf(limit)} className="appear">
-          <Td wide>
+          <Td wide className="max-sm:py-2">
             <Target limit={limit} />
+            <span className="num block sm:hidden">{limitWords(limit)}</span>
+            <span className="block text-xs text-muted sm:hidden">{usedWords(limit)}</span>
           </Td>
-          <Td right>{limitWords(limit)}</Td>
+          <Td right className="max-sm:hidden">
+            {limitWords(limit)}
+          </Td>
           <Td right className="max-md:hidden">
             <Used limit={limit} />
           </Td>
@@ -108,6 +114,11 @@ function Target({ limit }: { limit: LimitItem }) {
       )}
     </>
   );
+}
+
+/** Where there is no room for a column of its own. */
+function usedWords({ used_usd: used }: LimitItem): string {
+  return used === undefined ? "" : `${showUsd(used)} used`;
 }
 
 /** Money alone is counted in the books; rates count where requests are served. */

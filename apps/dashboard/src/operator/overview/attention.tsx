@@ -24,8 +24,8 @@ export function Attention() {
         <Skeleton rows={3} />
       ) : matters.length === 0 ? (
         <Empty title="Nothing does">
-          Broken checks of the books, holds past their lease, wallets in debt or frozen, and who is suspended
-          are listed here.
+          Broken checks of the books, holds past their lease, failing providers, wallets in debt or frozen,
+          and who is suspended are listed here.
         </Empty>
       ) : (
         <ul>

@@ -2,7 +2,7 @@ import type { createAdjustment } from "@modelfaucet/contract/routes/admin.ts";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { faultsOf } from "../../api/faults.ts";
-import { showPrice, sumUsd } from "../../format/money.ts";
+import { showPrice, sumUsd, toUnits } from "../../format/money.ts";
 import { Button, buttonClass } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { SelectField, TextField } from "../../ui/field.tsx";
@@ -106,17 +106,20 @@ function Effect({
   amount: string;
 }) {
   const after = sumUsd([before, direction === "credit" ? amount : `-${amount}`]);
+  if (direction === "debit" && toUnits(amount) > toUnits(wallet.available_usd)) {
+    return (
+      <>
+        At most <ExactMoney usd={wallet.available_usd} currency /> can be taken, which is what no open request
+        holds: this debit will be refused.
+      </>
+    );
+  }
   return (
     <>
       The balance goes from <ExactMoney usd={before} currency /> to <ExactMoney usd={after} currency />.{" "}
-      {direction === "credit" ? (
-        "It is booked as paid money, at once."
-      ) : (
-        <>
-          Paid money goes first, then test money. More than <ExactMoney usd={wallet.available_usd} currency />
-          , which no open request holds, is refused.
-        </>
-      )}{" "}
+      {direction === "credit"
+        ? "It is booked as paid money, at once."
+        : "Paid money goes first, then test money, at once; promotional money is not taken."}{" "}
       To undo it, book the opposite.
     </>
   );

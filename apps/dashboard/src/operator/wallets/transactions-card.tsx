@@ -114,7 +114,7 @@ function TransactionRow({ transaction }: { transaction: WalletTransaction }) {
           {text}
         </Link>
         {transaction.request_id !== undefined && (
-          <span className="font-mono text-xs text-faint"> {transaction.request_id}</span>
+          <span className="font-mono text-xs text-faint max-sm:hidden"> {transaction.request_id}</span>
         )}
         <span className="block text-xs text-muted sm:hidden">
           <Moment at={transaction.created_at} />

@@ -8,7 +8,7 @@ import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { Facts } from "../../ui/facts.tsx";
 import { FullMoment } from "../../ui/moment.tsx";
-import { ExactMoney } from "../../ui/money.tsx";
+import { ExactMoney, Money } from "../../ui/money.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { AdjustDialog } from "./adjust-dialog.tsx";
 import { TestCreditDialog } from "./test-credit-dialog.tsx";
@@ -92,13 +92,13 @@ function Trouble({ wallet }: { wallet: WalletItem }) {
 }
 
 function moneyOf(wallet: WalletItem) {
-  const money = (name: string, usd: string) => ({ name, value: <ExactMoney usd={usd} currency /> });
+  const money = (name: string, usd: string) => ({ name, value: <Money usd={usd} left /> });
   const by = wallet.limited_by;
   return [
     money("Held for open requests", wallet.held_usd),
     {
       name: by ? `Spendable, by the ${by.level.replaceAll("_", " ")}'s ${by.window}` : "Spendable now",
-      value: <ExactMoney usd={wallet.spendable_usd} currency />,
+      value: <Money usd={wallet.spendable_usd} left />,
     },
     money("Paid money", wallet.paid_usd),
     money("Promotional", wallet.promo_usd),
