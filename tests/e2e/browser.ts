@@ -61,7 +61,7 @@ export function layoutShift(page: Page): Promise<number> {
 export async function seriousFaults(page: Page): Promise<string[]> {
   // A row that fades in is pale only for a moment; what stays is judged.
   await page.evaluate(() =>
-    Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => {}),
+    Promise.allSettled(document.getAnimations().map(({ finished }) => finished)).then(() => {}),
   );
   await page.evaluate(axeSource);
   const { violations } = await page.evaluate(() =>

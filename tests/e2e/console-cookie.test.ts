@@ -79,6 +79,7 @@ describe("the console's cookie in a real browser", () => {
       form.submit();
     }, `${product.api}/v1/admin/developers`);
     expect((await refused).status()).toBe(401);
+    await page.waitForURL(`${product.api}/v1/admin/developers`);
 
     await page.goto(urlOf(consolePage));
     expect(await callFrom(page, "POST", "/v1/console/session/switch", { operator: true })).toMatchObject({
