@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { leftOut } from "./scripts/test-needs.ts";
 
 // What is slow or needs a database has a project of its own, so that `pnpm check` runs `unit` alone.
-const everywhere = ["apps/**", "packages/**", "examples/**", "scripts/**"];
+const everywhere = ["apps/**", "packages/**", "examples/**", "scripts/**", "bench/**"];
 const unused = ["**/node_modules/**", "**/dist/**", ".modelfaucet/**", ".cache/**"];
 const withPostgres = { globalSetup: ["packages/testkit/src/global-postgres.ts"] };
 

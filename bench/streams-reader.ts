@@ -7,6 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export type StreamsRead = {
   whole: number;
   broken: number;
+  /** How those that are not whole began, each with how many of them: their status, or nothing at all. */
+  broken_as: Record<string, number>;
   chunks: number;
   measured: number;
   p50_ms: number;
@@ -28,6 +30,7 @@ const furtherHeaders = Object.entries(JSON.parse(headers ?? "{}") as Record<stri
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join("");
 const delays: { sentAt: number; ms: number }[] = [];
+const brokenAs: Record<string, number> = {};
 let begun = 0;
 let allBegunAt = Number.POSITIVE_INFINITY;
 let chunks = 0;
@@ -55,20 +58,27 @@ function readStream(token: string): Promise<boolean> {
       `${furtherHeaders}content-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
   let hasBegun = false;
+  let status = "no answer";
   let tail = "";
   return new Promise((resolve) => {
+    const end = (isWhole: boolean): void => {
+      if (!isWhole) brokenAs[status] = (brokenAs[status] ?? 0) + 1;
+      resolve(isWhole);
+    };
     socket.on("data", (bytes) => {
       const readAt = now();
       const text = bytes.toString("latin1");
       if (!hasBegun) {
         hasBegun = true;
+        status = text.slice("HTTP/1.1 ".length, text.indexOf("\r\n"));
         if (++begun === total) allBegunAt = readAt;
       }
       tail = (tail + text).slice(-20);
       noteChunks(text, readAt);
     });
-    socket.on("error", () => resolve(false));
-    socket.on("close", () => resolve(tail.includes("[DONE]")));
+    // What failed is closed as well.
+    socket.on("error", () => {});
+    socket.on("close", () => end(tail.includes("[DONE]")));
   });
 }
 
@@ -91,6 +101,7 @@ function summary(ends: readonly boolean[]): StreamsRead {
   return {
     whole: ends.filter(Boolean).length,
     broken: ends.filter((isWhole) => !isWhole).length,
+    broken_as: brokenAs,
     chunks,
     measured: sorted.length,
     p50_ms: at(0.5),
