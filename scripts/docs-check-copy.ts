@@ -4,7 +4,11 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkS
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-export type Copy = Disposable & { folder: string };
+export type Copy = Disposable & {
+  folder: string;
+  /** As it was in the beginning, but for what is installed and the platform's data. */
+  restore(): void;
+};
 
 export function freshCopy(root: string): Copy {
   const folder = mkdtempSync(join(tmpdir(), "modelfaucet-docs-"));
@@ -26,9 +30,17 @@ export function freshCopy(root: string): Copy {
     mkdirSync(join(folder, ".cache"));
     symlinkSync(runtime, join(folder, ".cache", "node-runtime"));
   }
-  execFileSync("git", ["init", "--quiet"], { cwd: folder });
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "core.safecrlf=false", ...args], { cwd: folder });
+  git("init", "--quiet");
+  git("add", "--all");
+  const kept = ["node_modules", ".modelfaucet", ".cache"].flatMap((name) => ["--exclude", name]);
   return {
     folder,
+    restore: () => {
+      git("clean", "-fdxq", ...kept);
+      git("checkout-index", "--force", "--all", "--quiet");
+    },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }

@@ -51,7 +51,7 @@ function faultOfLink(
       : link.startsWith("/")
         ? sitePath(link)
         : posix.normalize(posix.join(posix.dirname(page.path), link));
-  if (!existsSync(join(root, path))) return `links to ${target}, which is not there`;
+  if (path !== page.path && !existsSync(join(root, path))) return `links to ${target}, which is not there`;
   if (anchor === undefined || !path.endsWith(".md")) return null;
   return pageAt(path).anchors.has(anchor) ? null : `links to ${target}, and ${path} has no such heading`;
 }

@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { globSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { freshCopy } from "./docs-check-copy.ts";
 import { type Page, readPage } from "./docs-check-pages.ts";
@@ -43,6 +43,9 @@ const usualPorts = {
   /** Where the quickstart's own backend listens. */
   PORT: 8080,
 };
+
+/** There is no terminal here in which npx could ask whether it may fetch pnpm: yes. */
+const answers = { npm_config_yes: "true" };
 
 type Told = { page: string; run: number; left: { line: number; reason: string }[]; seconds: number };
 
@@ -107,6 +110,7 @@ async function runPages(
     const beganAt = performance.now();
     const failure = await runPage(page, where, started);
     const seconds = (performance.now() - beganAt) / 1000;
+    copy.restore();
     const left = page.blocks.flatMap(({ line, use }) =>
       use.kind === "leave" ? [{ line, reason: use.reason }] : [],
     );
@@ -140,7 +144,13 @@ async function surroundings(folder: string): Promise<Surroundings> {
   const kept = Object.entries(process.env).filter(([name]) => isPlain(name));
   return {
     folder,
-    env: { ...Object.fromEntries(kept), ...ports, PATH: `${bin}:${process.env.PATH}`, TERM: "dumb" },
+    env: {
+      ...Object.fromEntries(kept),
+      ...ports,
+      PATH: `${bin}:${process.env.PATH}`,
+      TERM: "dumb",
+      ...answers,
+    },
     printed: (text) => text.replaceAll(/\b\d{4}\b/g, (port) => moved.get(port) ?? port),
   };
 }
@@ -172,9 +182,14 @@ async function faultsOfTypes(pages: readonly Page[], folder: string): Promise<st
   if (blocks.length === 0) return [];
   const place = join(folder, "docs-check-types");
   mkdirSync(place);
-  writeFileSync(join(place, "tsconfig.json"), '{ "extends": "../tsconfig.json", "include": ["*.ts"] }');
-  for (const [index, { block }] of blocks.entries())
-    writeFileSync(join(place, `${index}.ts`), `${block.text}\nexport {};\n`);
+  writeFileSync(join(place, "tsconfig.json"), '{ "extends": "../tsconfig.json", "include": ["**/*.ts"] }');
+  const files = new Map(
+    blocks.map((each, index) => [each.block.use.kind === "file" ? each.block.use.path : `${index}.ts`, each]),
+  );
+  for (const [path, { block }] of files) {
+    mkdirSync(dirname(join(place, path)), { recursive: true });
+    writeFileSync(join(place, path), `${block.text}\nexport {};\n`);
+  }
   const tsc = join(folder, "node_modules/typescript/bin/tsc");
   const checked = promisify(execFile)(process.execPath, [tsc, "--noEmit", "--pretty", "false", "-p", place], {
     cwd: folder,
@@ -184,8 +199,8 @@ async function faultsOfTypes(pages: readonly Page[], folder: string): Promise<st
     return [];
   } catch (error) {
     const { stdout } = error as { stdout: string };
-    const found = [...stdout.matchAll(/docs-check-types\/(\d+)\.ts\((\d+),\d+\): (.+)/g)].map((match) => {
-      const { page, block } = blocks[Number(match[1])]!;
+    const found = [...stdout.matchAll(/docs-check-types\/([^()\n]+)\((\d+),\d+\): (.+)/g)].map((match) => {
+      const { page, block } = files.get(match[1]!)!;
       return `${page.path}:${block.line + Number(match[2])} ${match[3]}`;
     });
     return found.length > 0 ? found : [`types: ${stdout.trim() || String(error)}`];
