@@ -41,7 +41,7 @@ export function Attention() {
   );
 }
 
-/** `null` while nothing is known yet. What could not be read is left out: its own screen says why. */
+/** `null` until everything is known, or something is wrong already. What could not be read is no good news either. */
 function useMatters(): Matter[] | null {
   const checks = useQuery(checksQuery());
   const indebted = useQuery(walletsQuery({ status: "debt" }));
@@ -49,8 +49,10 @@ function useMatters(): Matter[] | null {
   const providers = useQuery(providersQuery());
   const apps = useQuery(appsQuery({ status: "suspended" }));
   const developers = useQuery(developersQuery({ status: "suspended" }));
-  if (checks.isPending && indebted.isPending) return null;
-  return [
+  const asked = [checks, providers, indebted, frozen, developers, apps];
+  const unread = asked.filter(({ data, isError }) => data === undefined && isError).length;
+  const matters: Matter[] = [
+    ...(unread === 0 ? [] : [notRead(unread)]),
     ...(checks.data?.items ?? []).filter(({ ok }) => !ok).map(brokenCheck),
     ...(providers.data?.items ?? []).flatMap(unhealthy),
     ...wallets("debt", "In debt", indebted.data),
@@ -75,9 +77,19 @@ function useMatters(): Matter[] | null {
       ),
     })),
   ];
+  return matters.length === 0 && asked.some(({ isPending }) => isPending) ? null : matters;
 }
 
 const suspended = (key: string) => ({ key, tone: "bad" as const, word: "Suspended" });
+
+function notRead(count: number): Matter {
+  return {
+    key: "not read",
+    tone: "warn",
+    word: "Not known",
+    text: `${plural(count, "question")} could not be answered, so there may be more. Load the page again.`,
+  };
+}
 
 function brokenCheck({ name, violations }: { name: string; violations: number }): Matter {
   return {

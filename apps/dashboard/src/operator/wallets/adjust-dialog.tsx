@@ -25,7 +25,10 @@ export function AdjustDialog({ wallet, close }: { wallet: WalletItem; close: () 
   const [text, setText] = useState("");
   const [reason, setReason] = useState("");
   const amount = amountIn(text);
-  const move = useMove<typeof createAdjustment>("/v1/admin/wallets/:id/adjustments", wallet.id);
+  const { state: move, send } = useMove<typeof createAdjustment>(
+    "/v1/admin/wallets/:id/adjustments",
+    wallet.id,
+  );
   if (move.data) return <Done wallet={wallet} applied={move.data} close={close} />;
   const faults = faultsOf(move.error, ["amount_usd", "reason"]);
   // What was said of another try is no longer true of this one.
@@ -41,8 +44,7 @@ export function AdjustDialog({ wallet, close }: { wallet: WalletItem; close: () 
         className="grid gap-4"
         onSubmit={(event) => {
           event.preventDefault();
-          if (amount !== null && !move.isPending)
-            move.mutate({ direction, amount_usd: amount, reason: reason.trim() });
+          if (amount !== null) send({ direction, amount_usd: amount, reason: reason.trim() });
         }}
       >
         <div className="grid grid-cols-2 gap-3">

@@ -18,7 +18,10 @@ export function TestCreditDialog({ wallet, close }: { wallet: WalletItem; close:
   const [before] = useState(wallet.balance_usd);
   const [text, setText] = useState("");
   const amount = amountIn(text);
-  const move = useMove<typeof creditTestBalance>("/v1/admin/wallets/:id/credit-test-balance", wallet.id);
+  const { state: move, send } = useMove<typeof creditTestBalance>(
+    "/v1/admin/wallets/:id/credit-test-balance",
+    wallet.id,
+  );
   if (move.data) {
     return (
       <Dialog title="Credited" close={close}>
@@ -41,7 +44,7 @@ export function TestCreditDialog({ wallet, close }: { wallet: WalletItem; close:
         className="grid gap-4"
         onSubmit={(event) => {
           event.preventDefault();
-          if (amount !== null && !move.isPending) move.mutate({ amount_usd: amount });
+          if (amount !== null) send({ amount_usd: amount });
         }}
       >
         <TextField

@@ -4,6 +4,12 @@ import { useRef } from "react";
 import { call, type Input, type Problem } from "../../api/call.ts";
 import { transactionsPath, walletQuery, walletsPath } from "./wallets-query.ts";
 
+type Move<D extends RouteDefinition> = {
+  state: UseMutationResult<AnswerOf<D>, Problem, SentOf<D>>;
+  /** Does nothing while an earlier one is on its way: the second click comes before the button is disabled. */
+  send: (body: SentOf<D>) => void;
+};
+
 /**
  * Moves money of a wallet once, however often it is sent: a dialog keeps its key until the outcome of a try is known.
  * A definite refusal moved nothing, so the next try is another one and gets a key of its own.
@@ -11,10 +17,11 @@ import { transactionsPath, walletQuery, walletsPath } from "./wallets-query.ts";
 export function useMove<D extends RouteDefinition & { method: "POST" }>(
   path: D["path"],
   walletId: string,
-): UseMutationResult<AnswerOf<D>, Problem, SentOf<D>> {
+): Move<D> {
   const queryClient = useQueryClient();
   const key = useRef(crypto.randomUUID());
-  return useMutation<AnswerOf<D>, Problem, SentOf<D>>({
+  const busy = useRef(false);
+  const state = useMutation<AnswerOf<D>, Problem, SentOf<D>>({
     mutationFn: (body) =>
       call<D>("POST", path, {
         params: { id: walletId },
@@ -32,4 +39,16 @@ export function useMove<D extends RouteDefinition & { method: "POST" }>(
         queryClient.invalidateQueries({ queryKey: [walletsPath] }),
       ]),
   });
+  const send = (body: SentOf<D>) => {
+    if (busy.current) return;
+    busy.current = true;
+    // What failed is told by the state.
+    void state
+      .mutateAsync(body)
+      .catch(() => {})
+      .finally(() => {
+        busy.current = false;
+      });
+  };
+  return { state, send };
 }
