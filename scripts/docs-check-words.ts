@@ -59,6 +59,7 @@ function faultOfLink(
 /** `/runbooks/upgrade` of the site is `docs/runbooks/upgrade.md`. */
 function sitePath(link: string): string {
   const page = link.replace(/#.*$/, "");
+  if (/\.\w+$/.test(page)) return `docs${page}`;
   return `docs${page.endsWith("/") ? `${page}index` : page}.md`;
 }
 

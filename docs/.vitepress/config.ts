@@ -1,4 +1,6 @@
 // The documentation as a site: no fonts or scripts from elsewhere, a search that runs in the reader's browser.
+import { cpSync } from "node:fs";
+import { join } from "node:path";
 import { browserGuard } from "@modelfaucet/browser-build/browser-guard.ts";
 import { defineConfig } from "vitepress";
 import { codeNotes, linksOutOfTheSite } from "./markdown.ts";
@@ -10,6 +12,7 @@ const reference = [
   { text: "Errors", link: "/reference/errors" },
   { text: "Metrics", link: "/reference/metrics" },
   { text: "Alerts", link: "/reference/alerts" },
+  { text: "OpenAPI 3.1", link: "/reference/openapi.json", target: "_self" },
 ];
 
 const runbooks = [
@@ -32,6 +35,10 @@ export default defineConfig({
   base: process.env.WEBSITE_BASE?.trim() || "/",
   cacheDir: "../.cache/vitepress",
   lastUpdated: false,
+  buildEnd: ({ srcDir, outDir }) => {
+    const path = join("reference", "openapi.json");
+    cpSync(join(srcDir, path), join(outDir, path));
+  },
   markdown: {
     config: (markdown) => {
       linksOutOfTheSite(markdown);
@@ -67,6 +74,7 @@ export default defineConfig({
           { text: "Hosted beta", link: "/hosted-beta" },
           { text: "Containers", link: "/compose" },
           { text: "One VM", link: "/one-vm" },
+          { text: "Rehearsal and smoke tests", link: "/rehearsal" },
           { text: "Operations", link: "/operations" },
           { text: "Security", link: "/security" },
         ],

@@ -76,6 +76,8 @@ describe("the documentation", () => {
         expect(loaded.length, path).toBeGreaterThan(0);
         for (const [, address] of loaded) expect(address, path).toMatch(/^(\/faucet\/|data:)/);
       }
+      const openapi = JSON.parse(readFileSync(join(outDir, "reference/openapi.json"), "utf8"));
+      expect([openapi.openapi, Object.keys(openapi.paths).length > 50]).toEqual(["3.1.0", true]);
       for (const path of globSync("assets/**/*.css", { cwd: outDir }))
         expect(readFileSync(join(outDir, path), "utf8"), path).not.toMatch(/url\(["']?https?:|@import/);
     } finally {
