@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { hasLitellm, litellmFolder, litellmVersion } from "@modelfaucet/testkit/litellm.ts";
 
 // The real LiteLLM proxy, for tests and the rehearsal: from PyPI into a virtual environment in the git-ignored cache.
-process.exitCode = install();
+const help = `usage: pnpm litellm:install
+Installs the pinned LiteLLM proxy from PyPI into a virtual environment under .cache; does nothing where it is there.`;
+
+if (process.argv.includes("--help")) console.log(help);
+else process.exitCode = install();
 
 function install(): number {
   if (hasLitellm()) {

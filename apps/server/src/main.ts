@@ -143,8 +143,11 @@ const commands: Record<string, Command> = {
   },
   "simulated-provider": {
     summary: "run the provider that answers without a model, for trying things out",
-    run: async () => {
-      const { runSimulatedProvider } = await import("./commands/simulated-provider.ts");
+    run: async (args) => {
+      const { runSimulatedProvider, simulatedProviderHelp } = await import(
+        "./commands/simulated-provider.ts"
+      );
+      if (args.includes("--help")) return print(simulatedProviderHelp);
       return runSimulatedProvider(loadConfig({ need: "command" }));
     },
   },

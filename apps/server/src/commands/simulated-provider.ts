@@ -1,6 +1,9 @@
 import type { Config } from "../config.ts";
 import { startSimulatedProvider } from "../providers/simulated/simulated.ts";
 
+export const simulatedProviderHelp = `usage: pnpm mf simulated-provider
+Answers like a provider without a model, on PORT_SIMULATED_PROVIDER, until SIGTERM or SIGINT; refused in production.`;
+
 /** Runs the simulated provider until a signal. @throws in production */
 export async function runSimulatedProvider(config: Config): Promise<number> {
   const provider = await startSimulatedProvider({
