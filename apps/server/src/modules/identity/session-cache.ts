@@ -86,7 +86,6 @@ export function createSessionCache(deps: {
 
   return {
     find: async (token, address) => {
-      if (!isWellFormedToken(token, "mf_sess_")) return unknown;
       const hash = hashToken(token);
       const known = sessions.get(hash);
       if (known) {
@@ -94,6 +93,8 @@ export function createSessionCache(deps: {
         sessions.set(hash, known);
         return lookup(known, deps.feed.now());
       }
+      // Only what is not known is looked at more closely: a mistyped token costs no query.
+      if (!isWellFormedToken(token, "mf_sess_")) return unknown;
       const session = await read(hash, address);
       return session ? lookup(session, deps.feed.now()) : unknown;
     },
