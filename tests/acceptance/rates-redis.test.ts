@@ -66,6 +66,24 @@ describe("rates over two gateways", () => {
     expect(statuses).toEqual([200, 200, 200, 429]);
   });
 
+  it("who proves nothing opens ten sessions for a user at once, and then one each six seconds", async () => {
+    await product.developer("PATCH", `/v1/developer/apps/${ground.publicAppId}`, { identity_mode: "demo" });
+    const open = (user: string) => {
+      const body = { public_app_id: ground.publicAppId, external_user_id: user };
+      return product.call("POST", "/v1/sessions", body, { token: null });
+    };
+    const opened = await Promise.all(Array.from({ length: 12 }, () => open("eager")));
+    expect(served(opened)).toHaveLength(10);
+    const refused = opened.find(({ status }) => status === 429)!;
+    expect(refused.body.error.details).toMatchObject({ level: "end_user", measure: "requests", limit: 10 });
+    const waits = Number(refused.headers.get("retry-after"));
+    expect(waits).toBeGreaterThan(0);
+    expect(waits).toBeLessThanOrEqual(6);
+    expect((await open("another")).status).toBe(200);
+    await expect.poll(async () => (await open("eager")).status, { timeout: 8_000, interval: 500 }).toBe(200);
+    await product.developer("PATCH", `/v1/developer/apps/${ground.publicAppId}`, { identity_mode: "signed" });
+  });
+
   it("A122: 300 at once on both gateways admit 100; without the store each limits alone, and money stays exact", async () => {
     await rates({ user_rpm: 100 });
     const session = await fundedSession(product, ground, "10.00");

@@ -125,7 +125,7 @@ const sessionsPerMinute = { address: 60, user: 10 };
 
 /** Who has no developer token opens so many sessions a minute, from one address and for one user of an app. */
 function sessionClaims(appId: string, address: string, userHash: string): RateClaim[] {
-  const base = { measure: "requests", windowMs: 60_000, cost: 1 } as const;
+  const base = { measure: "paced", windowMs: 60_000, cost: 1 } as const;
   return [
     { ...base, key: `sessions:${appId}:${address}`, level: "address", limit: sessionsPerMinute.address },
     { ...base, key: `sessions:${appId}:${userHash}`, level: "end_user", limit: sessionsPerMinute.user },

@@ -2,7 +2,8 @@
 export type RateClaim = {
   /** Names the counter: measure, level, target and who set it. */
   key: string;
-  measure: "requests" | "tokens" | "concurrency";
+  /** `paced`: requests whose room grows back evenly over the window, so that nobody who comes steadily waits long. */
+  measure: "requests" | "paced" | "tokens" | "concurrency";
   /** What refused, as the client is told: `session`, `end_user`, `feature`, `app`, … */
   level: string;
   limit: number;

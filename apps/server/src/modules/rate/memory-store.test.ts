@@ -71,3 +71,20 @@ it("a place among those at a time is free when it is given back, or when nobody 
   await store.free(["c"], "2");
   expect((await store.take([places], "3")).refusedBy).toBeNull();
 });
+
+it("a paced limit grows back evenly: a burst of it, and then one in each step", async () => {
+  const { store, clock } = storeAt(7_000);
+  const paced = claim({ key: "p", measure: "paced", limit: 10, windowMs: 60_000 });
+  for (let call = 0; call < 10; call++) expect((await store.take([paced], "1")).refusedBy).toBeNull();
+  expect(await store.take([paced], "1")).toMatchObject({
+    refusedBy: 0,
+    counted: [{ remaining: 0, resetMs: 6_000 }],
+  });
+  clock.now += 5_999;
+  expect((await store.take([paced], "1")).refusedBy).toBe(0);
+  clock.now += 1;
+  expect((await store.take([paced], "1")).refusedBy).toBeNull();
+  expect((await store.take([paced], "1")).refusedBy).toBe(0);
+  clock.now += 60_000;
+  for (let call = 0; call < 10; call++) expect((await store.take([paced], "1")).refusedBy).toBeNull();
+});

@@ -2,6 +2,7 @@ import { type RateClaim, type RateStore, slotLeaseMs, slotRetryMs, type TakeResu
 
 type Window = { used: number; endsAtMs: number };
 
+const paceOf = (claim: RateClaim): number => claim.windowMs / claim.limit;
 const mostCounters = 200_000;
 const sweepEveryMs = 10_000;
 
@@ -29,6 +30,11 @@ export function createMemoryStore(nowMs: () => number = () => performance.now())
     const window = windows.get(claim.key);
     return window && window.endsAtMs > now ? window : { used: 0, endsAtMs: now + claim.windowMs };
   };
+  /** What is used shrinks by one with each step of the pace; it is all gone when the window ends. */
+  const pacedOf = (claim: RateClaim, now: number): Window => {
+    const endsAtMs = Math.max(now, windows.get(claim.key)?.endsAtMs ?? now);
+    return { used: (endsAtMs - now) / paceOf(claim), endsAtMs };
+  };
   const heldOf = (key: string, now: number): number => {
     const held = slots.get(key);
     if (!held) return 0;
@@ -46,8 +52,10 @@ export function createMemoryStore(nowMs: () => number = () => performance.now())
           const remaining = claim.limit - heldOf(claim.key, now);
           return { claim, window: null, remaining, resetMs: slotRetryMs };
         }
-        const window = windowOf(claim, now);
-        return { claim, window, remaining: claim.limit - window.used, resetMs: window.endsAtMs - now };
+        const window = claim.measure === "paced" ? pacedOf(claim, now) : windowOf(claim, now);
+        const remaining = claim.limit - window.used;
+        const waitMs = claim.measure === "paced" ? (1 - remaining) * paceOf(claim) : window.endsAtMs - now;
+        return { claim, window, remaining, resetMs: Math.max(1, waitMs) };
       });
       const refusedBy = seen.findIndex(({ claim, remaining }) =>
         claim.measure === "requests" ? remaining < claim.cost : remaining < 1,
@@ -57,6 +65,7 @@ export function createMemoryStore(nowMs: () => number = () => performance.now())
           refusedBy >= 0 ? 0 : claim.measure === "concurrency" ? 1 : Math.min(claim.cost, remaining);
         if (refusedBy < 0 && window) {
           window.used += taken;
+          if (claim.measure === "paced") window.endsAtMs = now + window.used * paceOf(claim);
           windows.set(claim.key, window);
         } else if (refusedBy < 0) {
           const held = slots.get(claim.key) ?? new Map<string, number>();

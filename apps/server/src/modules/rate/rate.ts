@@ -148,7 +148,12 @@ function rateHeaders(limit: number, remaining: number, resetAtMs: number): Recor
   };
 }
 
-const units = { requests: "requests", tokens: "tokens", concurrency: "requests at a time" } as const;
+const units = {
+  requests: "requests",
+  paced: "requests",
+  tokens: "tokens",
+  concurrency: "requests at a time",
+} as const;
 
 function rateLimited(claim: RateClaim, { remaining, resetMs }: Counted, nowMs: number): ApiError {
   const level = claim.level.replace("_", " ");
@@ -159,12 +164,12 @@ function rateLimited(claim: RateClaim, { remaining, resetMs }: Counted, nowMs: n
     {
       details: {
         level: claim.level,
-        measure: claim.measure,
+        measure: claim.measure === "paced" ? "requests" : claim.measure,
         limit: claim.limit,
         reset_at: new Date(resetAtMs).toISOString(),
       },
       retryAfterSeconds: resetMs / 1000,
-      headers: rateHeaders(claim.limit, Math.max(0, remaining), resetAtMs),
+      headers: rateHeaders(claim.limit, Math.max(0, Math.floor(remaining)), resetAtMs),
     },
   );
 }

@@ -80,6 +80,11 @@ for i, key in ipairs(KEYS) do
   if measure == 'concurrency' then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
     remaining, reset = limit - redis.call('ZCARD', key), retry
+  elseif measure == 'paced' then
+    local pace = window / limit
+    local left = math.max(0, redis.call('PTTL', key))
+    remaining = limit - left / pace
+    reset = math.max(1, (1 - remaining) * pace)
   else
     local left = redis.call('PTTL', key)
     remaining = limit - (tonumber(redis.call('GET', key)) or 0)
@@ -96,12 +101,16 @@ for i, key in ipairs(KEYS) do
     taken = 1
     redis.call('ZADD', key, now + lease, slot)
     redis.call('PEXPIRE', key, lease)
+  elseif refused == 0 and measure == 'paced' then
+    taken = 1
+    local pace = ARGV[i * 4 + 2] / ARGV[i * 4 + 1]
+    redis.call('SET', key, 1, 'PX', math.ceil((ARGV[i * 4 + 1] - remaining + 1) * pace))
   elseif refused == 0 then
     taken = math.min(cost, remaining)
     if redis.call('EXISTS', key) == 1 then redis.call('INCRBY', key, taken) else redis.call('SET', key, taken, 'PX', reset) end
   end
-  answer[#answer + 1] = remaining - taken
-  answer[#answer + 1] = reset
+  answer[#answer + 1] = math.floor(remaining - taken)
+  answer[#answer + 1] = math.ceil(reset)
   answer[#answer + 1] = taken
 end
 return answer`;
