@@ -11,6 +11,7 @@
 -- 0010_backups 6172b940a9460926
 -- 0011_alerts 84b215290a8b1e48
 -- 0012_isolation 1b671989ba110cbc
+-- 0013_payers fddb50186210c9db
 
 create table accounts (
   app_id uuid not null,
@@ -229,7 +230,7 @@ create table changes (
   kind text not null,
   target_id text not null,
   created_at timestamp with time zone not null default mf_now(),
-  constraint changes_kind_check CHECK ((kind = ANY (ARRAY['app'::text, 'session'::text, 'end_user'::text, 'wallet'::text, 'token'::text, 'prices'::text, 'provider'::text, 'settings'::text]))),
+  constraint changes_kind_check CHECK ((kind = ANY (ARRAY['app'::text, 'session'::text, 'end_user'::text, 'wallet'::text, 'token'::text, 'prices'::text, 'provider'::text, 'settings'::text, 'credential'::text, 'switch'::text, 'operator_token'::text, 'debug_log'::text]))),
   constraint changes_pkey PRIMARY KEY (version, kind, target_id)
 ); -- row security none
 
@@ -409,7 +410,7 @@ create table holds (
   constraint holds_leg_amounts_usd_check CHECK (((0)::numeric <= ALL (leg_amounts_usd))),
   constraint holds_pkey PRIMARY KEY (app_id, id),
   constraint holds_price_version_fkey FOREIGN KEY (price_version) REFERENCES price_versions(version),
-  constraint holds_route_mode_check CHECK ((route_mode = 'platform'::text))
+  constraint holds_route_mode_check CHECK ((route_mode = ANY (ARRAY['platform'::text, 'developer_key'::text, 'byok'::text, 'local'::text])))
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.05, autovacuum_vacuum_threshold=1000); -- row security forced
 
 create table idempotency_answers (
@@ -591,10 +592,34 @@ create table provider_credentials (
   status text not null default 'active'::text,
   created_at timestamp with time zone not null default mf_now(),
   updated_at timestamp with time zone not null default mf_now(),
-  constraint provider_credentials_owner_scope_check CHECK ((owner_scope = 'platform'::text)),
-  constraint provider_credentials_pkey PRIMARY KEY (id),
+  app_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  home_app_id uuid default NULLIF(app_id, '00000000-0000-0000-0000-000000000000'::uuid),
+  developer_id uuid,
+  end_user_id uuid,
+  base_url text,
+  name text,
+  fallback_to_platform boolean not null default false,
+  budget_limit_usd numeric(20,8),
+  disclosure_version text,
+  last_used_at timestamp with time zone,
+  last_check jsonb,
+  constraint provider_credentials_budget_limit_usd_check CHECK ((budget_limit_usd >= (0)::numeric)),
+  constraint provider_credentials_check CHECK (((owner_scope = 'platform'::text) = (home_app_id IS NULL))),
+  constraint provider_credentials_check1 CHECK (((home_app_id IS NULL) = (developer_id IS NULL))),
+  constraint provider_credentials_check2 CHECK (((owner_scope = 'end_user'::text) = (end_user_id IS NOT NULL))),
+  constraint provider_credentials_check3 CHECK (((owner_scope = 'platform'::text) OR (owner_id = COALESCE(end_user_id, developer_id)))),
+  constraint provider_credentials_check4 CHECK (((owner_scope = 'end_user'::text) OR ((NOT fallback_to_platform) AND (disclosure_version IS NULL)))),
+  constraint provider_credentials_check5 CHECK (((sealed_secret IS NOT NULL) OR (status = ANY (ARRAY['disabled'::text, 'needs_reentry'::text])))),
+  constraint provider_credentials_disclosure_version_check CHECK ((length(disclosure_version) <= 128)),
+  constraint provider_credentials_home_app_id_developer_id_end_user_id_fkey FOREIGN KEY (home_app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
+  constraint provider_credentials_home_app_id_developer_id_fkey FOREIGN KEY (home_app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint provider_credentials_name_check CHECK (((length(name) >= 1) AND (length(name) <= 128))),
+  constraint provider_credentials_owner_scope_check CHECK ((owner_scope = ANY (ARRAY['platform'::text, 'developer'::text, 'end_user'::text]))),
+  constraint provider_credentials_pkey PRIMARY KEY (app_id, id),
+  constraint provider_credentials_priority_check CHECK (((priority >= 1) AND (priority <= 1000))),
   constraint provider_credentials_sealed_secret_check CHECK ((sealed_secret ~~ 'mfenc:%'::text)),
-  constraint provider_credentials_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invalid'::text, 'needs_reentry'::text, 'disabled'::text])))
+  constraint provider_credentials_status_check CHECK ((status = ANY (ARRAY['active'::text, 'invalid'::text, 'needs_reentry'::text, 'disabled'::text]))),
+  constraint provider_credentials_weight_check CHECK (((weight >= 1) AND (weight <= 1000)))
 ); -- row security forced
 
 create table providers (
@@ -606,7 +631,7 @@ create table providers (
   status text not null default 'on'::text,
   created_at timestamp with time zone not null default mf_now(),
   updated_at timestamp with time zone not null default mf_now(),
-  constraint providers_dialect_check CHECK ((dialect = 'openai'::text)),
+  constraint providers_dialect_check CHECK ((dialect = ANY (ARRAY['openai'::text, 'anthropic'::text]))),
   constraint providers_name_check CHECK ((name ~ '^[a-z0-9_.-]{1,64}$'::text)),
   constraint providers_pkey PRIMARY KEY (name),
   constraint providers_priority_check CHECK (((priority >= 1) AND (priority <= 1000))),
@@ -749,6 +774,9 @@ create table usage_events (
   epoch integer not null,
   xid8 xid8 not null default pg_current_xact_id(),
   leg_accounts uuid[] not null default '{}'::uuid[],
+  credential_id uuid,
+  key_cost_usd numeric(20,8) not null default 0,
+  provider_estimate_usd numeric(20,8),
   constraint usage_events_absorbed_cost_usd_check CHECK ((absorbed_cost_usd >= (0)::numeric)),
   constraint usage_events_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
   constraint usage_events_app_id_feature_id_feature_version_fkey FOREIGN KEY (app_id, feature_id, feature_version) REFERENCES feature_versions(app_id, feature_id, version),
@@ -760,14 +788,17 @@ create table usage_events (
   constraint usage_events_check3 CHECK ((((paid_usd + promo_usd) + test_usd) = charge_usd)),
   constraint usage_events_check4 CHECK (((outcome <> ALL (ARRAY['failed'::text, 'flagged'::text])) OR (charge_usd = (0)::numeric))),
   constraint usage_events_developer_share_usd_check CHECK ((developer_share_usd >= (0)::numeric)),
+  constraint usage_events_hidden_money CHECK (((route_mode <> ALL (ARRAY['byok'::text, 'local'::text])) OR ((upstream_cost_usd = (0)::numeric) AND (absorbed_cost_usd = (0)::numeric) AND (charge_usd = fee_usd)))),
   constraint usage_events_input_tokens_check CHECK (((input_tokens >= 0) AND (input_tokens <= 100000000))),
+  constraint usage_events_key_cost_usd_check CHECK ((key_cost_usd >= (0)::numeric)),
   constraint usage_events_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'aborted'::text, 'flagged'::text]))),
   constraint usage_events_output_tokens_check CHECK (((output_tokens >= 0) AND (output_tokens <= 100000000))),
   constraint usage_events_pkey PRIMARY KEY (app_id, id),
   constraint usage_events_platform_share_usd_check CHECK ((platform_share_usd >= (0)::numeric)),
+  constraint usage_events_provider_estimate_usd_check CHECK ((provider_estimate_usd >= (0)::numeric)),
   constraint usage_events_reasoning_tokens_check CHECK (((reasoning_tokens >= 0) AND (reasoning_tokens <= 100000000))),
   constraint usage_events_requests_check CHECK ((requests = ANY (ARRAY[0, 1]))),
-  constraint usage_events_route_mode_check CHECK ((route_mode = 'platform'::text)),
+  constraint usage_events_route_mode_check CHECK ((route_mode = ANY (ARRAY['platform'::text, 'developer_key'::text, 'byok'::text, 'local'::text]))),
   constraint usage_events_upstream_cost_usd_check CHECK ((upstream_cost_usd >= (0)::numeric)),
   constraint usage_events_usage_source_check CHECK ((usage_source = ANY (ARRAY['provider'::text, 'estimated'::text, 'reconciled'::text])))
 ); -- row security forced
@@ -815,6 +846,24 @@ create table usage_rollups (
   constraint usage_rollups_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'aborted'::text, 'flagged'::text]))),
   constraint usage_rollups_pkey PRIMARY KEY (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome)
 ) with (fillfactor=70); -- row security forced
+
+create table user_modes (
+  app_id uuid not null,
+  developer_id uuid not null,
+  end_user_id uuid not null,
+  feature_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
+  home_feature_id uuid default NULLIF(feature_id, '00000000-0000-0000-0000-000000000000'::uuid),
+  mode text not null,
+  fallback_to_platform boolean not null default false,
+  disclosure_version text,
+  agreed_at timestamp with time zone,
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint user_modes_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
+  constraint user_modes_app_id_developer_id_home_feature_id_fkey FOREIGN KEY (app_id, developer_id, home_feature_id) REFERENCES app_features(app_id, developer_id, id),
+  constraint user_modes_disclosure_version_check CHECK ((length(disclosure_version) <= 128)),
+  constraint user_modes_mode_check CHECK ((mode = ANY (ARRAY['auto'::text, 'platform'::text, 'developer_key'::text, 'byok'::text, 'local'::text]))),
+  constraint user_modes_pkey PRIMARY KEY (app_id, end_user_id, feature_id)
+); -- row security forced
 
 create table user_token_uses (
   app_id uuid not null,
@@ -1029,9 +1078,15 @@ CREATE UNIQUE INDEX projectors_live ON public.projectors USING btree (name) WHER
 
 CREATE UNIQUE INDEX projectors_pkey ON public.projectors USING btree (name, generation);
 
+CREATE INDEX provider_credentials_by_id ON public.provider_credentials USING btree (id);
+
 CREATE INDEX provider_credentials_by_provider ON public.provider_credentials USING btree (provider, priority);
 
-CREATE UNIQUE INDEX provider_credentials_pkey ON public.provider_credentials USING btree (id);
+CREATE INDEX provider_credentials_of_developers ON public.provider_credentials USING btree (developer_id, app_id) WHERE (owner_scope = 'developer'::text);
+
+CREATE INDEX provider_credentials_of_users ON public.provider_credentials USING btree (app_id, end_user_id) WHERE (end_user_id IS NOT NULL);
+
+CREATE UNIQUE INDEX provider_credentials_pkey ON public.provider_credentials USING btree (app_id, id);
 
 CREATE UNIQUE INDEX providers_pkey ON public.providers USING btree (name);
 
@@ -1076,6 +1131,8 @@ CREATE INDEX usage_events_unserved ON ONLY public.usage_events USING btree (deve
 CREATE UNIQUE INDEX usage_latencies_pkey ON public.usage_latencies USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, slot);
 
 CREATE UNIQUE INDEX usage_rollups_pkey ON public.usage_rollups USING btree (app_id, generation, grain, bucket, feature_key, route_mode, provider, model, outcome);
+
+CREATE UNIQUE INDEX user_modes_pkey ON public.user_modes USING btree (app_id, end_user_id, feature_id);
 
 CREATE INDEX user_token_uses_by_expiry ON public.user_token_uses USING btree (expires_at);
 
@@ -1550,17 +1607,17 @@ create policy removing on operators for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on provider_credentials for insert
-  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  with check (((owner_scope = 'developer'::text) AND (developer_id = ( SELECT mf_developer() AS mf_developer))) OR ((owner_scope = 'end_user'::text) AND (app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy changing on provider_credentials for update
-  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
-  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  using (((owner_scope = 'developer'::text) AND (developer_id = ( SELECT mf_developer() AS mf_developer))) OR ((owner_scope = 'end_user'::text) AND (app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (((owner_scope = 'developer'::text) AND (developer_id = ( SELECT mf_developer() AS mf_developer))) OR ((owner_scope = 'end_user'::text) AND (app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy reading on provider_credentials for select
-  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+  using (((owner_scope = 'developer'::text) AND (developer_id = ( SELECT mf_developer() AS mf_developer))) OR ((owner_scope = 'end_user'::text) AND (app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
 
 create policy removing on provider_credentials for delete
-  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  using (((owner_scope = 'developer'::text) AND (developer_id = ( SELECT mf_developer() AS mf_developer))) OR ((owner_scope = 'end_user'::text) AND (app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on sign_in_links for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -1657,6 +1714,19 @@ create policy reading on usage_rollups for select
 
 create policy removing on usage_rollups for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
+
+create policy adding on user_modes for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on user_modes for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on user_modes for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+
+create policy removing on user_modes for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on user_token_uses for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -1800,6 +1870,8 @@ grant select on usage_latencies to mf_read;
 
 grant select on usage_rollups to mf_read;
 
+grant select on user_modes to mf_read;
+
 grant select on user_token_uses to mf_read;
 
 grant select on virtual_sessions to mf_read;
@@ -1899,6 +1971,8 @@ grant insert, select on usage_events to mf_runtime;
 grant delete, insert, select, update on usage_latencies to mf_runtime;
 
 grant delete, insert, select, update on usage_rollups to mf_runtime;
+
+grant delete, insert, select, update on user_modes to mf_runtime;
 
 grant delete, insert, select, update on user_token_uses to mf_runtime;
 

@@ -10,7 +10,11 @@ export type ChangeKind =
   | "token"
   | "prices"
   | "provider"
-  | "settings";
+  | "settings"
+  | "credential"
+  | "switch"
+  | "operator_token"
+  | "debug_log";
 
 type Listener = (targetId: string) => void | Promise<void>;
 
