@@ -41,14 +41,38 @@ export type UpstreamCall = {
 /** One parsed chunk of a stream, or the mark that upstream said `[DONE]`. */
 export type UpstreamEvent = { type: "chunk"; chunk: JsonObject } | { type: "done" };
 
-export type UpstreamAnswer =
-  | { kind: "json"; status: number; body: JsonObject }
+export type UpstreamAnswer = TranslatedAnswer &
+  (
+    | { kind: "json"; status: number; body: JsonObject }
+    /**
+     * `events` ends after `done`, or when upstream closed cleanly; leaving the loop cancels upstream. The answer's body
+     * may not have begun yet: the first `next()` can still fail with `first_byte_timeout` or `connect`.
+     * `events` throws UpstreamError.
+     */
+    | { kind: "stream"; status: number; events: AsyncIterable<UpstreamEvent> }
+  );
+
+export type TranslatedAnswer = {
   /**
-   * `events` ends after `done`, or when upstream closed cleanly; leaving the loop cancels upstream. The answer's body
-   * may not have begun yet: the first `next()` can still fail with `first_byte_timeout` or `connect`.
-   * `events` throws UpstreamError.
+   * Fields of the request that the upstream's dialect has no word for and that were left out: at most 24 names of at
+   * most 64 characters, all fit for a header. Never those that change what is answered or what it costs.
    */
-  | { kind: "stream"; status: number; events: AsyncIterable<UpstreamEvent> };
+  dropped?: readonly string[];
+};
+
+/**
+ * A request that upstream's dialect has no words for, where leaving the field out would change what is answered or what
+ * it costs. Nothing was sent. `message` says why in our words; `param` is the field as OpenAI's clients spell it.
+ */
+export class TranslationRefusal extends Error {
+  readonly param: string;
+
+  constructor(param: string, why: string) {
+    super(why);
+    this.name = "TranslationRefusal";
+    this.param = param;
+  }
+}
 
 export type UpstreamFailureKind =
   /** No byte of an answer came: not connected, or the connection died before the headers. */
@@ -108,7 +132,7 @@ export type UpstreamFailureFacts = {
 };
 
 export type Provider = {
-  /** Resolves when upstream has answered with a status below 300. @throws UpstreamError */
+  /** Resolves when upstream has answered with a status below 300. @throws UpstreamError, TranslationRefusal */
   open(call: UpstreamCall): Promise<UpstreamAnswer>;
   /** Asks for the list of models, which costs nothing. Never throws. */
   probe(call: UpstreamProbe): Promise<UpstreamProbeResult>;

@@ -1,18 +1,6 @@
-import { OutboundError, type OutboundResponse } from "../../lib/outbound.ts";
+import type { OutboundResponse } from "../../lib/outbound.ts";
 import { type JsonObject, UpstreamError, type UpstreamRefusal } from "../provider.ts";
-
-const errorBodyBytesMax = 65_536;
-const retryAfterMsMax = 3_600_000;
-
-/** Anything that a call can throw, as an UpstreamError. */
-export function asUpstreamError(error: unknown, usage: unknown): UpstreamError {
-  if (error instanceof UpstreamError) return error;
-  if (!(error instanceof OutboundError)) {
-    return new UpstreamError("malformed", "the upstream's answer cannot be read", { usage, cause: error });
-  }
-  const kind = error.kind === "not_allowed" ? "connect" : error.kind;
-  return new UpstreamError(kind, error.message, { usage, cause: error });
-}
+import { isObject, readErrorBody, retryAfterMs } from "../upstream-failure.ts";
 
 /**
  * True for `{"error": …}` and for a choice that ends in an error.
@@ -52,40 +40,9 @@ export async function statusError(response: OutboundResponse, sent: JsonObject):
   });
 }
 
-async function readErrorBody(response: OutboundResponse): Promise<JsonObject> {
-  try {
-    const value: unknown = JSON.parse((await response.body.bytes(errorBodyBytesMax)).toString("utf8"));
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
-}
-
 function errorOf(body: JsonObject): JsonObject {
   const error = body.error;
   return isObject(error) ? error : typeof error === "string" ? { message: error } : body;
-}
-
-/**
- * Retry-After is seconds or a date; `retry-after-ms` is what OpenAI's clients prefer where it is present.
- * Source: RFC 9110 section 10.2.3; https://github.com/openai/openai-node (src/client.ts), November 2026.
- */
-function retryAfterMs(response: OutboundResponse): number | undefined {
-  const exact = Number.parseFloat(headerText(response, "retry-after-ms"));
-  if (Number.isFinite(exact)) return bounded(exact);
-  const text = headerText(response, "retry-after").trim();
-  if (/^\d+(\.\d+)?$/.test(text)) return bounded(Number(text) * 1000);
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : bounded(date - Date.now());
-}
-
-function headerText(response: OutboundResponse, name: string): string {
-  const header = response.headers[name];
-  return (Array.isArray(header) ? header[0] : header) ?? "";
-}
-
-function bounded(ms: number): number {
-  return Math.min(Math.max(0, Math.ceil(ms)), retryAfterMsMax);
 }
 
 const refusalByCode: Readonly<Record<string, UpstreamRefusal>> = {
@@ -125,8 +82,4 @@ function refusalOf(error: JsonObject, status: number | undefined): UpstreamRefus
     }
   }
   return (status !== undefined ? refusalByStatus[status] : undefined) ?? "other";
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -8,8 +8,9 @@ import {
   type UpstreamProbe,
   type UpstreamProbeResult,
 } from "../provider.ts";
+import { asUpstreamError, mayBeJson, mediaTypeOf } from "../upstream-failure.ts";
 import { readEvents } from "./event-stream.ts";
-import { asUpstreamError, inBandError, isInBandError, statusError } from "./failure.ts";
+import { inBandError, isInBandError, statusError } from "./failure.ts";
 import { chunkFromMessage } from "./message-as-chunk.ts";
 
 export type OpenAiCompatibleOptions = {
@@ -34,7 +35,7 @@ async function open(options: OpenAiCompatibleOptions, call: UpstreamCall): Promi
     const events = readEvents(response.body, call.eventLimitBytes);
     return { kind: "stream", status: response.status, events };
   }
-  if (mediaType !== undefined && mediaType !== "application/json" && !mediaType.endsWith("+json")) {
+  if (!mayBeJson(mediaType)) {
     response.body.cancel();
     throw new UpstreamError("malformed", "the upstream's answer is neither JSON nor an event stream", {
       status: response.status,
@@ -92,13 +93,6 @@ function bodyFor(call: UpstreamCall): JsonObject {
     stream: true,
     stream_options: { ...streamOptions, include_usage: true },
   };
-}
-
-function mediaTypeOf(response: OutboundResponse): string | undefined {
-  const header = response.headers["content-type"];
-  const text = Array.isArray(header) ? header[0] : header;
-  const type = text?.split(";", 1)[0]?.trim().toLowerCase();
-  return type === "" ? undefined : type;
 }
 
 async function readJson(options: OpenAiCompatibleOptions, response: OutboundResponse): Promise<JsonObject> {
