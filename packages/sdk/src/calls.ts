@@ -4,13 +4,17 @@ import type { FaucetSession, FetchLike, Settings } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 
 export type AuthorizedCall = {
-  method: "GET" | "POST" | "PUT";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   url: string;
   headers?: Record<string, string>;
   body?: string;
   feature?: string | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs: number;
+  /** A key that the call carries; it is blanked out wherever an answer repeats it. */
+  secret?: string | undefined;
+  /** Not to be repeated by itself. */
+  once?: boolean;
 };
 
 /** Sends a call as the user of the session; a refused session is replaced and the call repeated once. */
@@ -32,6 +36,8 @@ export async function sendAuthorized(
       ...(call.body === undefined ? {} : { body: call.body }),
       signal: call.signal,
       timeoutMs: call.timeoutMs,
+      secret: call.secret,
+      once: call.once ?? false,
     });
   const session = await sessions.current(call.feature, call.signal);
   try {

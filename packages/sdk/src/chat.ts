@@ -1,7 +1,7 @@
 import { newIdempotencyKey } from "./calls.ts";
 import { invalidConfig } from "./errors.ts";
 import { refuseSecrets } from "./options.ts";
-import type { ChatMessage } from "./wire.ts";
+import type { ChatMessage, RouteMode } from "./wire.ts";
 
 export interface FaucetChatInput {
   /** The `feature_key` whose policy and price hold. */
@@ -11,6 +11,8 @@ export interface FaucetChatInput {
   messages?: readonly ChatMessage[];
   /** Default `auto:<feature>`: the feature chooses. */
   model?: string;
+  /** For this call alone, in place of the user's choice. With `local` nothing ever leaves the device. */
+  routeMode?: RouteMode;
   stream?: boolean;
   maxOutputTokens?: number;
   /** Any other field of OpenAI's request. */
@@ -20,6 +22,8 @@ export interface FaucetChatInput {
   signal?: AbortSignal;
   /** Until the first byte. */
   timeoutMs?: number;
+  /** A key of the user's own for this call alone (https only, loopback excepted). It is neither stored nor logged. */
+  ownKey?: { provider: string; apiKey: string };
 }
 
 const inputNames = new Set<string>([

@@ -1,9 +1,14 @@
 import type { ErrorCode } from "@modelfaucet/contract/errors.ts";
+import type { FaucetLocalCode, FaucetLocalNextStep } from "./local-wire.ts";
 import type { WireError } from "./wire.ts";
 
 /** Codes of the wire, and those that only this client raises. */
 export type FaucetErrorCode =
   | ErrorCode
+  | FaucetLocalCode
+  | "local_model_unavailable"
+  | "invalid_model_response"
+  | "invalid_pairing_code"
   | "network_error"
   | "timeout"
   | "aborted"
@@ -73,6 +78,50 @@ export class FaucetNetworkError extends FaucetError {}
 export class FaucetAbortError extends FaucetError {}
 /** An option or an input that cannot work, found before anything was sent. */
 export class FaucetConfigError extends FaucetError {}
+
+const localSteps: Record<
+  FaucetLocalCode,
+  { nextStep: FaucetLocalNextStep; message: string; status: number }
+> = {
+  local_browser_unsupported: {
+    nextStep: "local.unsupported",
+    message: "This browser does not let this page reach a program on this computer.",
+    status: 0,
+  },
+  local_permission_required: {
+    nextStep: "local.permission",
+    message: "The browser has to ask its user first, in a click, whether this page may reach this computer.",
+    status: 0,
+  },
+  local_permission_denied: {
+    nextStep: "local.denied",
+    message: "This page is not allowed to reach this computer; the browser's site settings can allow it.",
+    status: 0,
+  },
+  local_bridge_unavailable: {
+    nextStep: "local.unavailable",
+    message: "The local bridge does not answer; start it with modelfaucet-bridge start.",
+    status: 503,
+  },
+  local_pairing_required: {
+    nextStep: "local.pairing",
+    message: "The local bridge does not know this page yet; pair it with modelfaucet-bridge pair.",
+    status: 403,
+  },
+};
+
+/** The user's own machine cannot be reached from here. Nothing was sent to the cloud instead. */
+export class FaucetLocalError extends FaucetError {
+  declare readonly code: FaucetLocalCode;
+  /** The key of the text that tells the user what to do now. */
+  readonly nextStep: FaucetLocalNextStep;
+
+  constructor(code: FaucetLocalCode, details: Readonly<Record<string, unknown>> = {}) {
+    const { nextStep, message, status } = localSteps[code];
+    super(message, { code, status, type: "local_error", details });
+    this.nextStep = nextStep;
+  }
+}
 
 /** 402: what is missing, in the words of the refusal. Amounts are decimal strings. */
 export class FaucetPaymentError extends FaucetError {

@@ -7,6 +7,7 @@ import {
   retryAfterMsOf,
 } from "./errors.ts";
 import type { Settings } from "./options.ts";
+import { withoutKey } from "./own-key.ts";
 
 export type HttpCall = {
   method: "GET" | "POST" | "PUT" | "DELETE";
@@ -16,6 +17,10 @@ export type HttpCall = {
   signal?: AbortSignal | undefined;
   /** Until the first byte of the answer, for each try. */
   timeoutMs: number;
+  /** A key that the call carries; it is blanked out wherever an answer repeats it. */
+  secret?: string | undefined;
+  /** Not to be repeated by itself. */
+  once?: boolean;
 };
 
 /** An answer with a 2xx status. `release` ends the clock that bounds reading it. */
@@ -40,7 +45,7 @@ export async function send(settings: Settings, call: HttpCall): Promise<HttpAnsw
     // An earlier try of this very call is still at work: its end is awaited, however long within the call's time.
     const mayRepeat = running
       ? settings.now() < endOfWaitingMs
-      : error.retryable && repeats < settings.maxRetries;
+      : !call.once && error.retryable && repeats < settings.maxRetries;
     if (!mayRepeat || (retryAfterMs !== undefined && retryAfterMs > longestRetryAfterMs)) throw error;
     await pause(retryAfterMs ?? backoffMs(repeats, settings.random()), call.signal);
     if (!running) repeats += 1;
@@ -91,7 +96,7 @@ async function tryOnce(settings: Settings, call: HttpCall): Promise<HttpAnswer |
       ...(call.body === undefined ? {} : { body: call.body }),
     });
     if (response.ok) return { response, release };
-    const body = await response.text();
+    const body = withoutKey(await response.text(), call.secret);
     release();
     return {
       error: errorFromAnswer(response, body),

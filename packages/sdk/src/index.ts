@@ -1,30 +1,33 @@
-import { type AuthorizedCall, createAuthorizedFetch, queryString, sendAuthorized } from "./calls.ts";
-import { chatRequest, chatTimeoutMs, type FaucetChatInput } from "./chat.ts";
-import { FaucetError } from "./errors.ts";
-import { readJson } from "./http.ts";
-import { createListeners, type FaucetEvents } from "./listeners.ts";
-import {
-  type FaucetClientInternals,
-  type FaucetOptions,
-  type FaucetSession,
-  type FetchLike,
-  readOptions,
-} from "./options.ts";
-import { type ReceiptVerification, verifyReceipt } from "./receipts.ts";
+import { createApi } from "./api.ts";
+import { createByok } from "./byok.ts";
+import { createAuthorizedFetch } from "./calls.ts";
+import type { FaucetChatInput } from "./chat.ts";
+import type { FaucetClient, FaucetLocalClient } from "./client.ts";
+import { createCompletions } from "./completions.ts";
+import { createListeners, type Told, tellError } from "./listeners.ts";
+import { createModes } from "./modes.ts";
+import { type FaucetClientInternals, type FaucetOptions, readOptions } from "./options.ts";
+import { verifyReceipt } from "./receipts.ts";
 import { createSessions } from "./sessions.ts";
-import { createStream, type FaucetStream } from "./stream.ts";
-import type {
-  FaucetChatResult,
-  FaucetLimits,
-  FaucetList,
-  FaucetModelfaucet,
-  FaucetReceipt,
-  FaucetTokenUsage,
-  FaucetUsageItem,
-  FaucetWallet,
-} from "./wire.ts";
+import type { FaucetStream } from "./stream.ts";
+import type { FaucetChatResult, FaucetWallet } from "./wire.ts";
 
 export type { FaucetChatInput } from "./chat.ts";
+export type {
+  FaucetByokClient,
+  FaucetClient,
+  FaucetFeatureCallInput,
+  FaucetFeatureResult,
+  FaucetLimitsClient,
+  FaucetListQuery,
+  FaucetLocalClient,
+  FaucetModeChoice,
+  FaucetModesClient,
+  FaucetOwnLimit,
+  FaucetProviderKeyInput,
+  FaucetReceiptsClient,
+  FaucetUsageQuery,
+} from "./client.ts";
 export {
   FaucetAbortError,
   FaucetAuthError,
@@ -32,6 +35,7 @@ export {
   FaucetConflictError,
   FaucetError,
   type FaucetErrorCode,
+  FaucetLocalError,
   FaucetNetworkError,
   FaucetNotFoundError,
   FaucetPaymentError,
@@ -42,15 +46,35 @@ export {
   FaucetStreamError,
 } from "./errors.ts";
 export type { FaucetEvents } from "./listeners.ts";
+export type {
+  FaucetLocalBridgeStatus,
+  FaucetLocalCode,
+  FaucetLocalDiagnostics,
+  FaucetLocalEndpoint,
+  FaucetLocalGrant,
+  FaucetLocalHealth,
+  FaucetLocalModel,
+  FaucetLocalModelsResponse,
+  FaucetLocalNextStep,
+  FaucetLocalPairing,
+  FaucetLocalUsageFlushResult,
+  FaucetLocalUsageReport,
+} from "./local-wire.ts";
 export type { Ask, FaucetClientInternals, FaucetOptions, FaucetSession, FetchLike } from "./options.ts";
 export type { ReceiptVerification } from "./receipts.ts";
 export type { FaucetStream, FaucetStreamEvent, FaucetStreamResult } from "./stream.ts";
 export type {
   ChatMessage,
   FaucetChatResult,
+  FaucetCloudSettlement,
+  FaucetKeyTest,
   FaucetLimits,
   FaucetList,
+  FaucetLocalSettlement,
+  FaucetModeItem,
   FaucetModelfaucet,
+  FaucetModes,
+  FaucetProviderKey,
   FaucetReceipt,
   FaucetReceiptLine,
   FaucetTokenUsage,
@@ -61,72 +85,9 @@ export type {
 
 export const sdkPackage = { name: "@modelfaucet/sdk", acceptsProviderApiKeysByDefault: false } as const;
 
-export type FaucetFeatureCallInput = Omit<FaucetChatInput, "stream" | "messages"> & {
-  input: string | Record<string, unknown>;
-};
-
-export type FaucetFeatureResult = {
-  text: string;
-  raw: FaucetChatResult;
-  usage: FaucetTokenUsage | undefined;
-  modelfaucet: FaucetModelfaucet;
-};
-
-/** `from` and `to` are RFC 3339, half open; `limit` 1..200. */
-export type FaucetListQuery = {
-  limit?: number;
-  cursor?: string;
-  from?: string;
-  to?: string;
-  signal?: AbortSignal;
-};
-
-export type FaucetUsageQuery = FaucetListQuery & {
-  featureKey?: string;
-  model?: string;
-  requestId?: string;
-  status?: FaucetUsageItem["status"];
-};
-
-/** `limitUsd` is a decimal string with up to eight decimals. */
-export type FaucetOwnLimit = {
-  window: "day" | "week" | "month";
-  limitUsd: string | null;
-  signal?: AbortSignal;
-};
-
-export interface FaucetClient {
-  /** Opens a new session and keeps it; named features narrow it. */
-  createSession(featureKey?: string): Promise<FaucetSession>;
-  /** A token that is good for at least some seconds; for clients that ask before every request. */
-  sessionToken(feature?: string): Promise<string>;
-  /** A `fetch` for other clients of the gateway: adds session and idempotency key, calls our own services only. */
-  readonly fetch: FetchLike;
-  chat(input: FaucetChatInput & { stream: true }): Promise<FaucetStream>;
-  chat(input: FaucetChatInput & { stream?: false }): Promise<FaucetChatResult>;
-  stream(input: Omit<FaucetChatInput, "stream">): FaucetStream;
-  runFeature(input: FaucetFeatureCallInput): Promise<FaucetFeatureResult>;
-  /** With `changedFrom` (a `balance_usd`) it answers when the balance is another one, after 60 s at the latest. */
-  wallet(query?: { changedFrom?: string; signal?: AbortSignal }): Promise<FaucetWallet>;
-  usage(query?: FaucetUsageQuery): Promise<FaucetList<FaucetUsageItem>>;
-  readonly limits: {
-    /** Every limit that binds this user, whoever set it. */
-    get(query?: { signal?: AbortSignal }): Promise<FaucetLimits>;
-    /** The user's own limit of one window; `null` takes it away. In force within two seconds. */
-    set(limit: FaucetOwnLimit): Promise<FaucetLimits>;
-  };
-  readonly receipts: {
-    list(query?: FaucetListQuery): Promise<FaucetList<FaucetReceipt>>;
-    /** By `rcpt_…` or `req_…`. */
-    get(id: string, query?: { signal?: AbortSignal }): Promise<FaucetReceipt>;
-    /** Arithmetic only, offline. */
-    verify(receipt: FaucetReceipt): Promise<ReceiptVerification>;
-  };
-  on<Name extends keyof FaucetEvents>(event: Name, listener: (value: FaucetEvents[Name]) => void): () => void;
-}
-
 const walletWaitSeconds = 60;
 const limitsPath = "/v1/user/limits";
+const receiptsPath = "/v1/user/receipts";
 
 /** @throws FaucetConfigError when an option is missing, unknown, malformed or looks like a secret key */
 export function createFaucet(options: FaucetOptions, internals?: FaucetClientInternals): FaucetClient {
@@ -139,59 +100,26 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
       ...(featureKey === undefined ? {} : { featureKey }),
     }),
   );
-  const apiTimeoutMs = settings.timeoutMs ?? 30_000;
-
-  async function told<T>(work: () => Promise<T>): Promise<T> {
+  const tell = (error: unknown) => tellError(emit, error);
+  const told: Told = async (work) => {
     try {
       return await work();
     } catch (error) {
       tell(error);
       throw error;
     }
-  }
-  function tell(error: unknown) {
-    if (FaucetError.is(error) && error.code !== "aborted") emit("error", error);
-  }
-  function used(modelfaucet: FaucetModelfaucet) {
-    emit("usage", modelfaucet);
-    if (modelfaucet.wallet_balance_usd !== undefined) {
-      emit("balance", { balanceUsd: modelfaucet.wallet_balance_usd });
-    }
-  }
-  const json = <T>(call: AuthorizedCall) =>
-    told(async () => await readJson<T>(await sendAuthorized(settings, sessions, call), call.signal));
-  const read = <T>(
-    path: string,
-    query: Record<string, string | number | undefined>,
-    signal: AbortSignal | undefined,
-    timeoutMs = apiTimeoutMs,
-  ) => json<T>({ method: "GET", url: `${settings.apiUrl}${path}${queryString(query)}`, signal, timeoutMs });
-
-  const completionsUrl = `${settings.gatewayUrl}/chat/completions`;
-  function stream(input: Omit<FaucetChatInput, "stream">): FaucetStream {
-    const { body, headers } = chatRequest(input, true);
-    const timeoutMs = chatTimeoutMs(input, true, settings.timeoutMs);
-    const call = { method: "POST", url: completionsUrl, body, feature: input.feature, timeoutMs } as const;
-    return createStream(
-      (signal) =>
-        sendAuthorized(settings, sessions, {
-          ...call,
-          headers: { ...headers, accept: "text/event-stream" },
-          signal,
-        }),
-      input.signal,
-      { finish: used, error: tell },
-    );
-  }
-  async function complete(input: FaucetChatInput): Promise<FaucetChatResult> {
-    const { body, headers } = chatRequest(input, false);
-    const timeoutMs = chatTimeoutMs(input, false, settings.timeoutMs);
-    const { feature, signal } = input;
-    const call = { method: "POST", url: completionsUrl, body, headers, feature, signal, timeoutMs } as const;
-    const result = await json<FaucetChatResult>(call);
-    used(result.modelfaucet);
-    return result;
-  }
+  };
+  const api = createApi(settings, sessions, told);
+  const { stream, complete } = createCompletions(settings, sessions, {
+    told,
+    tell,
+    used(modelfaucet) {
+      emit("usage", modelfaucet);
+      if (modelfaucet.wallet_balance_usd !== undefined) {
+        emit("balance", { balanceUsd: modelfaucet.wallet_balance_usd });
+      }
+    },
+  });
   function chat(input: FaucetChatInput & { stream: true }): Promise<FaucetStream>;
   function chat(input: FaucetChatInput & { stream?: false }): Promise<FaucetChatResult>;
   async function chat(input: FaucetChatInput): Promise<FaucetStream | FaucetChatResult> {
@@ -206,39 +134,50 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
     stream,
     async runFeature(input) {
       const raw = await complete(input);
-      return {
-        text: raw.choices[0]?.message.content ?? "",
-        raw,
-        usage: raw.usage,
-        modelfaucet: raw.modelfaucet,
-      };
+      const text = raw.choices[0]?.message.content ?? "";
+      return { text, raw, usage: raw.usage, modelfaucet: raw.modelfaucet };
     },
     async wallet({ changedFrom, signal } = {}) {
-      const waits =
-        changedFrom === undefined ? {} : { changed_from: changedFrom, wait_seconds: walletWaitSeconds };
-      const waitMs = changedFrom === undefined ? 0 : walletWaitSeconds * 1000;
-      const wallet = await read<FaucetWallet>("/v1/user/wallet", waits, signal, apiTimeoutMs + waitMs);
+      const waits = changedFrom !== undefined;
+      const query = waits ? { changed_from: changedFrom, wait_seconds: walletWaitSeconds } : {};
+      const timeoutMs = (settings.timeoutMs ?? 30_000) + (waits ? walletWaitSeconds * 1000 : 0);
+      const wallet = await api.read<FaucetWallet>("/v1/user/wallet", query, { signal, timeoutMs });
       emit("balance", { balanceUsd: wallet.balance_usd });
       return wallet;
     },
-    usage: ({ signal, featureKey, requestId, ...query } = {}) =>
-      read("/v1/user/usage", { ...query, feature_key: featureKey, request_id: requestId }, signal),
+    usage: ({ signal, featureKey, requestId, routeMode, ...query } = {}) =>
+      api.read(
+        "/v1/user/usage",
+        { ...query, feature_key: featureKey, request_id: requestId, route_mode: routeMode },
+        { signal },
+      ),
+    modes: createModes(api, (modes) => emit("mode", modes)),
     limits: {
-      get: ({ signal } = {}) => read(limitsPath, {}, signal),
+      get: ({ signal } = {}) => api.read(limitsPath, {}, { signal }),
       set: ({ window, limitUsd, signal }) =>
-        json({
-          method: "PUT",
-          url: `${settings.apiUrl}${limitsPath}`,
-          body: JSON.stringify({ window, limit_usd: limitUsd }),
-          signal,
-          timeoutMs: apiTimeoutMs,
-        }),
+        api.write("PUT", limitsPath, { window, limit_usd: limitUsd }, { signal }),
     },
+    byok: createByok(api, settings.apiUrl),
+    local: notYetLocal,
     receipts: {
-      list: ({ signal, ...query } = {}) => read("/v1/user/receipts", query, signal),
-      get: (id, { signal } = {}) => read(`/v1/user/receipts/${encodeURIComponent(id)}`, {}, signal),
+      list: ({ signal, ...query } = {}) => api.read(receiptsPath, query, { signal }),
+      get: (id, { signal } = {}) => api.read(`${receiptsPath}/${encodeURIComponent(id)}`, {}, { signal }),
       verify: async (receipt) => verifyReceipt(receipt),
     },
     on,
   };
 }
+
+const absent = async (): Promise<never> => {
+  throw new Error("The local client is being written.");
+};
+const notYetLocal: FaucetLocalClient = {
+  detectBridge: absent,
+  pair: absent,
+  unpair: absent,
+  listModels: absent,
+  diagnose: absent,
+  endpoints: absent,
+  pendingUsageReports: () => [],
+  flushUsageReports: absent,
+};

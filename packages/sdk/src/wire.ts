@@ -1,6 +1,6 @@
 import type { ErrorEnvelope } from "@modelfaucet/contract/errors.ts";
 import type { userLimits } from "@modelfaucet/contract/objects/limit.ts";
-import type { session } from "@modelfaucet/contract/objects/session.ts";
+import type { modeItem, modes, session } from "@modelfaucet/contract/objects/session.ts";
 import type { receipt, usageItem, usageSource } from "@modelfaucet/contract/objects/usage.ts";
 import type { wallet } from "@modelfaucet/contract/objects/wallet.ts";
 import type { routeMode } from "@modelfaucet/contract/values.ts";
@@ -21,12 +21,56 @@ export type FaucetReceipt = Output<typeof receipt>;
 export type FaucetReceiptLine = FaucetReceipt["lines"][number];
 export type FaucetList<Item> = { items: Item[]; next_cursor: string | null };
 
-/** The glass box that rides on every answer: the three parts always add up to `charge_usd`. */
-export type FaucetModelfaucet = {
+/** One payer: whether a call may use it now, else why not, and the fee of the app for it. */
+export type FaucetModeItem = Output<typeof modeItem> & {
+  /** Names the text and the fee that the user is shown; to be sent with the consent to them. */
+  disclosure_version?: string;
+  credential_id?: string;
+  masked?: string;
+};
+export type FaucetModes = Omit<Output<typeof modes>, "items"> & { items: FaucetModeItem[] };
+
+/** A key of the user's own, as it may be shown. */
+export type FaucetProviderKey = {
+  id: string;
+  provider: string;
+  base_url?: string;
+  masked: string;
+  status: "active" | "invalid" | "needs_reentry" | "disabled" | "suspended";
+  models_allowed: string[];
+  priority: number;
+  weight: number;
+  budget_limit_usd?: string;
+  fallback_to_platform: boolean;
+  name?: string;
+  budget_used_usd: string;
+  fee_usd: string;
+  disclosure_version: string;
+  /** Whether that is the text and the fee of today; if not, the user has to be asked again. */
+  disclosure_current: boolean;
+  last_used_at?: string;
+  last_check?: { ok: boolean; reason?: string; at: string };
+  created_at: string;
+};
+
+export type FaucetKeyTest = {
+  ok: boolean;
+  reason?: "key_invalid" | "quota" | "unreachable" | "timeout" | "base_url";
+  models_count?: number;
+  models?: string[];
+  latency_ms: number;
+  checked_at: string;
+};
+
+/** The glass box that rides on every answer. */
+export type FaucetModelfaucet = FaucetCloudSettlement | FaucetLocalSettlement;
+
+/** Paid by credits or by a key: the three parts always add up to `charge_usd`. */
+export type FaucetCloudSettlement = {
   request_id: string;
   receipt_id: string;
   feature_key: string;
-  route_mode: RouteMode;
+  route_mode: Exclude<RouteMode, "local">;
   provider: string;
   model: string;
   usage_source: UsageSource;
@@ -40,11 +84,48 @@ export type FaucetModelfaucet = {
   price_version: number;
   attempts: number;
   absorbed_cost_usd?: string;
+  /** What the user pays to the own provider, about; on `byok`. */
+  provider_estimate_usd?: string;
   /** Told when the purse or a limit granted fewer output tokens than were asked for. */
   output_limit?: { requested: number; granted: number; by: string };
   stopped?: string;
   settlement?: "pending";
   debug_log?: boolean;
+  warnings?: undefined;
+  context_length?: undefined;
+  usage_report_status?: undefined;
+};
+
+/** Answered by the user's own machine: nobody is charged but for a fee of the app. */
+export type FaucetLocalSettlement = {
+  request_id: string;
+  receipt_id?: string;
+  feature_key: string;
+  route_mode: "local";
+  /** The endpoint of the bridge that answered. */
+  provider: string;
+  model: string;
+  usage_source: UsageSource;
+  simulated: false;
+  upstream_cost_usd: string;
+  charge_usd: string;
+  fee_usd: string;
+  /** Absent where the model's server does not tell it. */
+  context_length?: number;
+  warnings: ("context_length_unknown" | "context_nearly_full" | "prompt_maybe_cut" | (string & {}))[];
+  /** `sent`: the API has the counts; `queued`: the bridge or this page keeps them for later. */
+  usage_report_status: "sent" | "queued";
+  wallet_balance_usd?: undefined;
+  developer_share_usd?: undefined;
+  platform_share_usd?: undefined;
+  price_version?: undefined;
+  attempts?: undefined;
+  absorbed_cost_usd?: undefined;
+  provider_estimate_usd?: undefined;
+  output_limit?: undefined;
+  stopped?: undefined;
+  settlement?: undefined;
+  debug_log?: undefined;
 };
 
 export type FaucetTokenUsage = {

@@ -45,7 +45,7 @@ export async function runRequest(
     changeRequest(key, {
       state: "settled",
       amountUsd: charge_usd,
-      receiptId: receipt_id,
+      ...(receipt_id === undefined ? {} : { receiptId: receipt_id }),
       requestId: request_id,
       ...(output_limit ? { note: "cut to fit" } : {}),
     });
