@@ -1,9 +1,17 @@
 import type { Config } from "./config.ts";
 import type { Run } from "./flows/complete/run.ts";
+import { parseHostMap } from "./lib/egress/host-map.ts";
+import { createResolver } from "./lib/egress/resolver.ts";
 import type { InstanceFacts } from "./lib/instance-facts.ts";
 import type { Metrics } from "./lib/metrics.ts";
 import { formatUsd } from "./lib/money.ts";
-import { createOutbound, type Outbound, OutboundError, type OutboundOptions } from "./lib/outbound.ts";
+import {
+  createOutbound,
+  type Outbound,
+  type OutboundEntrance,
+  OutboundError,
+  type OutboundOptions,
+} from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import type { SecretBox } from "./lib/secret-box.ts";
 import type { Tracing } from "./lib/tracing.ts";
@@ -12,7 +20,7 @@ import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 /** A way out that leads to one address of the operator's own: it opens no door for anything else. */
 export function outboundTo(
   url: string,
-  entrance: Entrance,
+  entrance: OutboundEntrance,
   { config, metrics }: { config: Config; metrics: Metrics },
   more: Pick<OutboundOptions, "assertNoTransactionOpen" | "lookup"> = {},
 ): Outbound {
@@ -26,10 +34,24 @@ export function outboundTo(
   });
 }
 
-type Entrance = "upstream" | "alerts" | "traces";
+/** The tenants' door of this process. No variable of production changes it. */
+export function tenantDoorOf(config: Config): NonNullable<OutboundOptions["tenant"]> {
+  return {
+    production: config.production,
+    hostMap: config.hostMap === null ? null : parseHostMap(config.hostMap),
+    resolve: createResolver({ timeoutMs: questionMs }),
+  };
+}
+
+/** Of one question to one name server. */
+const questionMs = 1_500;
 
 /** A way out whose guard is counted where it says no. */
-export function countingRefusals(entrance: Entrance, metrics: Metrics, options: OutboundOptions): Outbound {
+export function countingRefusals(
+  wired: OutboundEntrance,
+  metrics: Metrics,
+  options: OutboundOptions,
+): Outbound {
   const outbound = createOutbound(options);
   return {
     ...outbound,
@@ -38,10 +60,18 @@ export function countingRefusals(entrance: Entrance, metrics: Metrics, options: 
         return await outbound.request(request);
       } catch (error) {
         if (error instanceof OutboundError && error.kind === "not_allowed") {
-          metrics.egressRefused.inc({ entrance, reason: error.kind });
+          metrics.egressRefused.inc({
+            entrance: request.entrance ?? wired,
+            reason: error.reason ?? error.kind,
+          });
         }
         throw error;
       }
+    },
+    judge: async (url, entrance = wired) => {
+      const refusal = await outbound.judge(url, entrance);
+      if (refusal !== null) metrics.egressRefused.inc({ entrance, reason: refusal.reason });
+      return refusal;
     },
   };
 }

@@ -28,7 +28,7 @@ import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
-import { countingRefusals, countSettled, tracingOf, watched } from "./wiring-watching.ts";
+import { countingRefusals, countSettled, tenantDoorOf, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
 export type System = {
@@ -108,6 +108,7 @@ export async function createSystem(
     isAllowedOrigin: upstreams.allowsOrigin,
     assertNoTransactionOpen,
     lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
+    tenant: tenantDoorOf(config),
   });
   const books = createBooks({
     database: directDatabase,

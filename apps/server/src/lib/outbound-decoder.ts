@@ -1,6 +1,7 @@
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
-import { type Exchange, type OutboundBody, OutboundError } from "./outbound-exchange.ts";
+import type { Exchange, OutboundBody } from "./outbound-exchange.ts";
+import { OutboundError } from "./outbound-failure.ts";
 
 const decoders: Readonly<Record<string, () => Transform>> = {
   gzip: createGunzip,

@@ -1,29 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { OutboundTimeouts } from "./outbound.ts";
-
-export type OutboundFailureKind =
-  | "not_allowed"
-  /** No byte of an answer: not connected, or the connection died before the headers. */
-  | "connect"
-  | "first_byte_timeout"
-  | "idle_timeout"
-  | "total_timeout"
-  /** The connection died inside the answer. */
-  | "truncated"
-  | "malformed"
-  | "too_large"
-  | "aborted";
-
-/** Why a call failed. `message` is ours: no address, header or foreign text is in it. */
-export class OutboundError extends Error {
-  readonly kind: OutboundFailureKind;
-
-  constructor(kind: OutboundFailureKind, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "OutboundError";
-    this.kind = kind;
-  }
-}
+import { OutboundError } from "./outbound-failure.ts";
 
 /** The body of an answer, read by one reader. Every method that returns a promise rejects with `OutboundError`. */
 export type OutboundBody = {
@@ -180,6 +157,7 @@ export class Exchange implements Dispatcher.DispatchHandler, OutboundBody {
   }
 
   #failureFor(cause: Error): OutboundError {
+    if (cause instanceof OutboundError) return cause;
     const code = "code" in cause ? String(cause.code) : "";
     if (this.#phase === "connecting") {
       return new OutboundError("connect", "no connection to the upstream", { cause });

@@ -1,23 +1,17 @@
-import { type LookupAddress, type LookupAllOptions, lookup as systemLookup } from "node:dns";
-import { isIP, type LookupFunction } from "node:net";
+import { type LookupAllOptions, lookup as systemLookup } from "node:dns";
+import type { LookupFunction } from "node:net";
+import { parseHostMap } from "./egress/host-map.ts";
 
 /**
  * The resolver of the testkit's wiring: names of the map have the address that it gives them, every other name is asked of
- * the system. `text` is `name=address`, comma-separated. @throws on anything else
+ * the system. @see parseHostMap for `text`. @throws on anything else
  */
 export function createMappedLookup(text: string): LookupFunction {
-  const addresses = new Map<string, LookupAddress>();
-  for (const entry of text.split(",")) {
-    const [name, address] = entry.trim().split("=");
-    const family = isIP(address ?? "");
-    if (!name || !address || family === 0)
-      throw new Error(`"${entry.trim()}" is no name=address of a host map`);
-    addresses.set(name.toLowerCase(), { address, family });
-  }
+  const hosts = parseHostMap(text);
   return (hostname, options, callback) => {
-    const found = addresses.get(hostname.toLowerCase());
+    const found = hosts.get(hostname.toLowerCase());
     if (!found) return systemLookup(hostname, options as LookupAllOptions, callback as never);
-    if (options.all) callback(null, [found]);
+    if (options.all) callback(null, [{ address: found.address, family: found.family }]);
     else callback(null, found.address, found.family);
   };
 }

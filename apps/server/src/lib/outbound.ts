@@ -1,9 +1,13 @@
 import type { LookupFunction } from "node:net";
 import { Pool } from "undici";
+import type { EgressRefusal } from "./egress/refusal.ts";
+import { createTenantDoor, notAllowed, type TenantDoorOptions } from "./egress/tenant-door.ts";
 import { decodeBody } from "./outbound-decoder.ts";
-import { Exchange, type OutboundBody, OutboundError } from "./outbound-exchange.ts";
+import { Exchange, type OutboundBody } from "./outbound-exchange.ts";
+import { OutboundError } from "./outbound-failure.ts";
 
-export { type OutboundBody, OutboundError, type OutboundFailureKind } from "./outbound-exchange.ts";
+export type { OutboundBody } from "./outbound-exchange.ts";
+export { OutboundError, type OutboundFailureKind } from "./outbound-failure.ts";
 
 /** All in milliseconds. A limit is never switched off: what may take long gets a large figure. */
 export type OutboundTimeouts = {
@@ -16,8 +20,21 @@ export type OutboundTimeouts = {
   totalMs: number;
 };
 
+/**
+ * `operator`: exact origins of the operator's configuration. `tenant`: whatever somebody supplied, judged by its text, by
+ * every address of its name and by the address that the socket is connected to.
+ */
+export type OutboundDoor = "operator" | "tenant";
+
+/** What makes us connect: a label of the refusals that are counted. */
+export type OutboundEntrance = "upstream" | "alerts" | "traces" | "byok" | "key" | "jwks" | "webhook";
+
 export type OutboundRequest = {
   url: string;
+  /** Default: `operator`. */
+  door?: OutboundDoor;
+  /** Default: what the wiring says of this way out. */
+  entrance?: OutboundEntrance;
   method: "GET" | "POST";
   headers: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
@@ -45,6 +62,8 @@ export type OutboundOptions = {
   assertNoTransactionOpen?: () => void;
   /** How names are resolved; the system's way unless a test's wiring brings another. */
   lookup?: LookupFunction | undefined;
+  /** The tenants' door; without it there is none, and every such request is refused. */
+  tenant?: TenantDoorOptions | undefined;
 };
 
 export type Outbound = {
@@ -53,55 +72,70 @@ export type Outbound = {
    * @throws OutboundError
    */
   request(request: OutboundRequest): Promise<OutboundResponse>;
+  /**
+   * What the tenants' door says of an address before it is saved: its text, and what its name resolves to now. Connects to
+   * nothing, takes a few seconds at most, and is no promise: each connection is judged again.
+   */
+  judge(url: string, entrance?: OutboundEntrance): Promise<EgressRefusal | null>;
   close(): Promise<void>;
 };
 
 const maxPools = 256;
 const maxHeaderBytes = 16_384;
 const maxKnownUrls = 1024;
+const closed: EgressRefusal = { reason: "closed" };
 
 /**
  * The only way out of the process. It follows no redirect, reads no proxy variable, keeps the connections of each
  * origin and credential apart, and bounds every wait.
  */
 export function createOutbound(options: OutboundOptions): Outbound {
-  const pools = new Map<string, Pool>();
+  // Apart, so that no tenant can push the operator's connections out.
+  const pools = { operator: new Map<string, Pool>(), tenant: new Map<string, Pool>() };
   const targets = new Map<string, Target>();
+  const tenantDoor = options.tenant ? createTenantDoor(options.tenant) : null;
+  const operatorConnect = options.lookup ? { lookup: options.lookup } : {};
 
-  function poolFor(origin: string, credential: string | null): Pool {
+  function poolFor(door: OutboundDoor, origin: string, credential: string | null): Pool {
+    const open = pools[door];
     const key = `${origin}\n${credential ?? ""}`;
-    let pool = pools.get(key);
+    let pool = open.get(key);
     if (pool === undefined) {
-      if (pools.size >= maxPools) retireOldest(pools);
+      if (open.size >= maxPools) retireOldest(open);
       pool = new Pool(origin, {
         connections: options.maxConnectionsPerOrigin,
         pipelining: 1,
         // One request per socket: closing it is how upstream is told to stop, at once and alone.
         allowH2: false,
         connectTimeout: options.connectTimeoutMs,
-        ...(options.lookup ? { connect: { lookup: options.lookup } } : {}),
+        connect: door === "tenant" ? tenantDoor!.connector(options.connectTimeoutMs) : operatorConnect,
         // The exchange keeps its own, exact clocks.
         headersTimeout: 0,
         bodyTimeout: 0,
         maxHeaderSize: maxHeaderBytes,
       });
     } else {
-      pools.delete(key);
+      open.delete(key);
     }
-    pools.set(key, pool);
+    open.set(key, pool);
     return pool;
   }
 
   return {
     async request(request) {
       options.assertNoTransactionOpen?.();
+      const door = request.door ?? "operator";
+      if (door === "tenant") {
+        const refusal = tenantDoor === null ? closed : tenantDoor.refusalOf(request.url);
+        if (refusal !== null) throw notAllowed(refusal.reason);
+      }
       const target = targetOf(request.url, targets);
-      if (!options.isAllowedOrigin(target.origin)) {
+      if (door === "operator" && !options.isAllowedOrigin(target.origin)) {
         throw new OutboundError("not_allowed", "the origin is not among the configured upstreams");
       }
       if (request.signal?.aborted) throw new OutboundError("aborted", "the call was cancelled");
       const exchange = new Exchange(request.timeouts, request.signal, request.onSent);
-      poolFor(target.origin, request.credential ?? null).dispatch(
+      poolFor(door, target.origin, request.credential ?? null).dispatch(
         {
           path: target.path,
           method: request.method,
@@ -113,9 +147,14 @@ export function createOutbound(options: OutboundOptions): Outbound {
       const { status, headers } = await exchange.answered;
       return { status, headers, body: decodeBody(exchange, headers["content-encoding"]) };
     },
+    async judge(url) {
+      options.assertNoTransactionOpen?.();
+      return tenantDoor === null ? closed : tenantDoor.judge(url);
+    },
     async close() {
-      const open = [...pools.values()];
-      pools.clear();
+      const open = [...pools.operator.values(), ...pools.tenant.values()];
+      pools.operator.clear();
+      pools.tenant.clear();
       await Promise.all(open.map((pool) => pool.destroy()));
     },
   };
