@@ -54,8 +54,8 @@ export type ProductOptions = {
   postgres: PostgresServer;
   /** How many gateway processes; they are apart from the process of API and worker. */
   gateways?: number;
-  /** Further variables of all processes; a function is told the product's own database. */
-  env?: Record<string, string> | ((database: TestDatabase) => Record<string, string>);
+  /** Further variables of all processes; a function is told the product's own database, and its upstream. */
+  env?: Record<string, string> | ((database: TestDatabase, stub: StubUpstream) => Record<string, string>);
   /** Further variables of the gateways alone, such as failpoints. */
   gatewayEnv?: Record<string, string>;
 };
@@ -84,7 +84,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     // One credential of a test calls more often in a minute than any real one.
     API_RATE_LIMIT_MAX_REQUESTS: "0",
     GATEWAY_RATE_LIMIT_MAX_REQUESTS: "0",
-    ...(typeof options.env === "function" ? options.env(database) : options.env),
+    ...(typeof options.env === "function" ? options.env(database, stub) : options.env),
   };
   const [apiPort, workerPort] = await freePorts(2);
   const control = await startServer("api,worker", `http://127.0.0.1:${apiPort}`, {
