@@ -3,6 +3,7 @@ import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
 import type { PlannableFeature } from "./flows/complete/plan.ts";
+import { recordKeyFinding } from "./flows/provider-keys.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
 import { type ChangeFeed, createChangeFeed } from "./lib/change-feed.ts";
 import { assertNoTransactionOpen, type Database, openDatabase } from "./lib/db.ts";
@@ -18,6 +19,7 @@ import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token
 import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
+import { type Credentials, createCredentials } from "./modules/credential/credential.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
@@ -50,6 +52,8 @@ export type System = {
   consoleSessions: ConsoleSessions;
   prices: PriceBook;
   upstreams: Upstreams;
+  /** Keys of developers and end users. */
+  credentials: Credentials;
   outbound: Outbound;
   books: Books;
   counter: TokenCounter;
@@ -102,6 +106,7 @@ export async function createSystem(
   });
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, log);
+  const credentials = createCredentials({ database, feed, secretBox, record: recordKeyFinding, onError });
   const outbound = countingRefusals("upstream", metrics, {
     connectTimeoutMs: config.providers.connectTimeoutMs,
     maxConnectionsPerOrigin: config.providers.maxConnections,
@@ -143,6 +148,7 @@ export async function createSystem(
     developerTokens,
     prices,
     upstreams,
+    credentials,
     outbound,
     books,
     counter,
@@ -167,6 +173,7 @@ export async function createSystem(
     },
     stop: async () => {
       clearInterval(gauges);
+      await credentials.stop();
       await system.tracing?.close(tracesGoodbyeMs);
       inFlight.close();
       rates.close();
