@@ -126,6 +126,23 @@ const ofLimits: Break[] = [
     }),
     (ids) => ({ owner_id: ids.other.developer }),
   ),
+  foreignRow(
+    "switches",
+    "switches",
+    "a switch of one app stops another app's user",
+    (ids) => ({
+      app_id: ids.demo.app,
+      developer_id: ids.demo.developer,
+      end_user_id: ids.demo.user,
+      kind: "end_user",
+      state: "off",
+      reason: "planted",
+      set_by: "test",
+      changed_at: now,
+      version: 1_000_000,
+    }),
+    (ids) => ({ target_id: ids.other.user }),
+  ),
 ];
 
 const bucket = (ids: Ids): Row => ({

@@ -188,6 +188,14 @@ export async function forgetSilentInstances(tx: Tx): Promise<void> {
   await tx`delete from instances where heartbeat_at < (select max(heartbeat_at) from instances) - interval '10 minutes'`;
 }
 
+/** How many of the instances that live have read so far. */
+export async function countSeen(tx: Tx, version: bigint): Promise<{ acknowledged: number; total: number }> {
+  const [row] = await tx<{ acknowledged: number; total: number }[]>`
+    select (count(*) filter (where version_seen >= ${version.toString()}))::int as acknowledged, count(*)::int as total
+    from instances where heartbeat_at > mf_now() - interval '3 seconds'`;
+  return { acknowledged: row!.acknowledged, total: row!.total };
+}
+
 export async function waitUntilSeen(
   database: Pick<Database, "read">,
   version: bigint,

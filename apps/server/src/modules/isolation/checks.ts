@@ -199,6 +199,23 @@ const limits: readonly RowCheck[] = [
   },
 ];
 
+const switched: readonly RowCheck[] = [
+  {
+    // A session or a key may be gone before its switch: what is there must belong to whom the switch names.
+    name: "switches",
+    tables: ["switches"],
+    from: `switches t ${ownApp("t")} left join developers d on d.id = t.developer_id
+      left join end_users e on e.app_id = t.app_id and e.id = t.end_user_id and e.developer_id = t.developer_id
+      left join virtual_sessions s on s.id::text = t.target_id and t.kind = 'session'
+      left join developer_api_tokens k on k.id::text = t.target_id and t.kind = 'token'`,
+    foreign: `(t.developer_id is not null and d.id is null) or (t.app_id is not null and a.id is null)
+      or (t.end_user_id is not null and e.id is null) or (t.kind = 'app' and t.target_id <> t.app_id::text)
+      or (t.kind = 'feature' and not starts_with(t.target_id, t.app_id || '/'))
+      or (t.kind in ('end_user', 'wallet') and t.target_id <> t.end_user_id::text)
+      or (s.app_id, s.end_user_id) <> (t.app_id, t.end_user_id) or k.developer_id <> t.developer_id`,
+  },
+];
+
 const projected: readonly RowCheck[] = [
   {
     name: "usage_rollups",
@@ -235,4 +252,11 @@ const retained: readonly RowCheck[] = [
   },
 ];
 
-export const rowChecks: readonly RowCheck[] = [...tenancy, ...money, ...limits, ...projected, ...retained];
+export const rowChecks: readonly RowCheck[] = [
+  ...tenancy,
+  ...money,
+  ...limits,
+  ...switched,
+  ...projected,
+  ...retained,
+];
