@@ -76,6 +76,7 @@ test.each<[string, Environment, string]>([
   ["an unlisted internal proxy", { HOSTED_INTERNAL_HOSTS: "" }, "LITELLM_BASE_URL"],
   ["the superuser", { DATABASE_URL: "postgresql://postgres:Xy7pQw2LkV@db/faucet" }, "DATABASE_URL"],
   ["a host map", { MODELFAUCET_HOST_MAP: "upstream.test=127.0.0.1" }, "MODELFAUCET_HOST_MAP"],
+  ["a name server", { MODELFAUCET_NAME_SERVER: "127.0.0.1:5353" }, "MODELFAUCET_NAME_SERVER"],
   ["failpoints", { MODELFAUCET_FAILPOINT: "before_hold:kill" }, "MODELFAUCET_FAILPOINT"],
   ["an inspector", { NODE_OPTIONS: "--inspect=0.0.0.0:9229" }, "NODE_OPTIONS"],
   ["a secret for the browser", { VITE_THING: `x${admin}` }, "VITE_THING"],

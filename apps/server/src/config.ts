@@ -245,6 +245,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     minuteMs: values.MODELFAUCET_MINUTE_MS,
     /** `name=address`, comma-separated; never set in production. */
     hostMap: values.MODELFAUCET_HOST_MAP ?? null,
+    /** `address:port` that is asked for the names of tenants' addresses; never set in production. */
+    nameServer: values.MODELFAUCET_NAME_SERVER ?? null,
     /** True where another process of ours made this one and it should end with that. */
     endsWithParent: values.MODELFAUCET_PARENT_PID !== undefined,
     clients: {

@@ -39,7 +39,7 @@ export function tenantDoorOf(config: Config): NonNullable<OutboundOptions["tenan
   return {
     production: config.production,
     hostMap: config.hostMap === null ? null : parseHostMap(config.hostMap),
-    resolve: createResolver({ timeoutMs: questionMs }),
+    resolve: createResolver({ server: config.nameServer, timeoutMs: questionMs }),
   };
 }
 

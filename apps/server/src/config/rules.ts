@@ -175,6 +175,12 @@ function forbiddenFaults(values: Partial<Values>): Fault[] {
       "remove it: production resolves names by its system",
     ],
     [
+      "MODELFAUCET_NAME_SERVER",
+      values.MODELFAUCET_NAME_SERVER !== undefined,
+      "is test wiring",
+      "remove it: production resolves names by its system",
+    ],
+    [
       "MODELFAUCET_FAILPOINT",
       values.MODELFAUCET_FAILPOINT !== undefined,
       "is test wiring",

@@ -753,7 +753,12 @@ export const variables = {
   MODELFAUCET_HOST_MAP: {
     for: ["testkit"],
     kind: anyText,
-    doc: "Test wiring: `name=address`, comma-separated, instead of the system's resolver; refused in production.",
+    doc: "Test wiring: `name=address`, comma-separated, instead of the system's resolver; `!` after it makes it a stand-in for a public host; refused in production.",
+  },
+  MODELFAUCET_NAME_SERVER: {
+    for: ["testkit"],
+    kind: anyText,
+    doc: "Test wiring: `address:port` of the name server that is asked for tenants' addresses; refused in production.",
   },
   MODELFAUCET_MINUTE_MS: {
     for: ["testkit"],

@@ -145,7 +145,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
         exchange,
       );
       const { status, headers } = await exchange.answered;
-      return { status, headers, body: decodeBody(exchange, headers["content-encoding"]) };
+      const body = decodeBody(exchange, headers["content-encoding"]);
+      return { status, headers, body: door === "tenant" ? tenantDoor!.bound(body) : body };
     },
     async judge(url) {
       options.assertNoTransactionOpen?.();

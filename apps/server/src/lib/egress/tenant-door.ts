@@ -1,8 +1,16 @@
-import { isIP, type LookupFunction, connect as plainConnect, type Socket } from "node:net";
+import {
+  isIP,
+  type LookupFunction,
+  connect as plainConnect,
+  type Socket,
+  type TcpNetConnectOpts,
+} from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { buildConnector } from "undici";
+import type { OutboundBody } from "../outbound-exchange.ts";
 import { OutboundError } from "../outbound-failure.ts";
 import { canonicalAddress, classOfAddress } from "./addresses.ts";
+import { boundedBody } from "./bounded-body.ts";
 import type { HostMap } from "./host-map.ts";
 import { type EgressReason, type EgressRefusal, sentenceOfRefusal } from "./refusal.ts";
 import { type Judged, type Resolve, resolvePublic } from "./resolver.ts";
@@ -13,6 +21,10 @@ export type TenantDoorOptions = {
   /** Of the testkit's wiring; in production nobody looks at it. */
   hostMap?: HostMap | null | undefined;
   resolve: Resolve;
+  /** How a TCP connection is begun; a test may look at it. */
+  dial?: ((options: TcpNetConnectOpts) => Socket) | undefined;
+  /** Decoded bytes of one answer. Default: 64 MiB. */
+  maxBodyBytes?: number | undefined;
 };
 
 /** The way out to addresses that somebody supplied. */
@@ -23,6 +35,8 @@ export type TenantDoor = {
   judge(url: string): Promise<EgressRefusal | null>;
   /** Opens the connections of a pool: to an address that was judged a moment ago, and to no other. */
   connector(timeoutMs: number): buildConnector.connector;
+  /** An answer of which no more than is bearable comes out. */
+  bound(body: OutboundBody): OutboundBody;
 };
 
 /** @see {@link TenantDoor}. Nothing of it can be switched off. */
@@ -44,19 +58,31 @@ export function createTenantDoor(options: TenantDoorOptions): TenantDoor {
       }
     },
     connector: (timeoutMs) => (target, callback) =>
-      open(target, { timeoutMs, resolve: options.resolve, hostMap }, callback),
+      open(
+        target,
+        { timeoutMs, resolve: options.resolve, hostMap, dial: options.dial ?? plainConnect },
+        callback,
+      ),
+    bound: (body) => boundedBody(body, options.maxBodyBytes ?? mostBodyBytes),
   };
 }
+
+const mostBodyBytes = 64 * 1_024 * 1_024;
 
 export function notAllowed(reason: EgressReason): OutboundError {
   return new OutboundError("not_allowed", `the address ${sentenceOfRefusal({ reason })}`, { reason });
 }
 
-type Dialing = { timeoutMs: number; resolve: Resolve; hostMap: HostMap | null };
+type Dialing = {
+  timeoutMs: number;
+  resolve: Resolve;
+  hostMap: HostMap | null;
+  dial: (options: TcpNetConnectOpts) => Socket;
+};
 
 function open(
   { hostname, protocol, port }: buildConnector.Options,
-  { timeoutMs, resolve, hostMap }: Dialing,
+  { timeoutMs, resolve, hostMap, dial }: Dialing,
   callback: buildConnector.Callback,
 ): void {
   const host = hostKey(hostname);
@@ -78,7 +104,7 @@ function open(
       (cause) => done(cause, []),
     );
   };
-  const socket = plainConnect({
+  const socket = dial({
     host,
     port: standIn?.port ?? Number(port || (protocol === "https:" ? 443 : 80)),
     lookup,
