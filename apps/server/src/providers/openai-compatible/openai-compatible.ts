@@ -1,12 +1,11 @@
 import type { Outbound, OutboundResponse } from "../../lib/outbound.ts";
+import { probeModels } from "../probe.ts";
 import {
   type JsonObject,
   type Provider,
   type UpstreamAnswer,
   type UpstreamCall,
   UpstreamError,
-  type UpstreamProbe,
-  type UpstreamProbeResult,
 } from "../provider.ts";
 import { asUpstreamError, mayBeJson, mediaTypeOf } from "../upstream-failure.ts";
 import { readEvents } from "./event-stream.ts";
@@ -23,7 +22,7 @@ export type OpenAiCompatibleOptions = {
 export function createOpenAiCompatibleProvider(options: OpenAiCompatibleOptions): Provider {
   return {
     open: (call) => open(options, call),
-    probe: (call) => probe(options.outbound, call),
+    probe: (call) => probeModels(options.outbound, call, headersFor(call.apiKey, "application/json")),
   };
 }
 
@@ -132,30 +131,4 @@ function parseObject(text: string): JsonObject | null {
 async function* oneChunk(chunk: JsonObject) {
   yield { type: "chunk", chunk } as const;
   yield { type: "done" } as const;
-}
-
-async function probe(outbound: Outbound, call: UpstreamProbe): Promise<UpstreamProbeResult> {
-  const startedAt = performance.now();
-  const limit = call.timeoutMs;
-  try {
-    const response = await outbound.request({
-      url: `${call.baseUrl}/models`,
-      method: "GET",
-      headers: headersFor(call.apiKey, "application/json"),
-      credential: call.apiKey,
-      timeouts: { connectMs: limit, firstByteMs: limit, idleMs: limit, totalMs: limit },
-      signal: call.signal,
-    });
-    response.body.finish();
-    const ok = response.status < 300;
-    return {
-      ok,
-      status: response.status,
-      latencyMs: performance.now() - startedAt,
-      failure: ok ? undefined : "status",
-    };
-  } catch (error) {
-    const failure = asUpstreamError(error, undefined).kind;
-    return { ok: false, status: undefined, latencyMs: performance.now() - startedAt, failure };
-  }
 }
