@@ -197,6 +197,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       litellmMasterKey: (values.LITELLM_MASTER_KEY ?? null) as Ring | null,
       openaiApiKey: values.OPENAI_API_KEY ?? null,
       openrouterApiKey: values.OPENROUTER_API_KEY ?? null,
+      anthropicApiKey: values.ANTHROPIC_API_KEY ?? null,
+      geminiApiKey: values.GEMINI_API_KEY ?? null,
       connectTimeoutMs: values.PROVIDER_CONNECT_TIMEOUT_MS,
       firstByteTimeoutMs: values.PROVIDER_TIMEOUT_MS,
       unstreamedTimeoutMs: values.PROVIDER_UNSTREAMED_TIMEOUT_MS,

@@ -29,6 +29,7 @@ import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
+import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
 import { countingRefusals, countSettled, tenantDoorOf, tracingOf, watched } from "./wiring-watching.ts";
 
@@ -207,7 +208,8 @@ function databaseOf(
 
 /** The upstreams that the environment names; the operator's rows are laid over them. */
 function upstreamsOf(config: Config, database: Database, secretBox: SecretBox, log: Logger): Upstreams {
-  const { litellmBaseUrl, litellmMasterKey, openaiApiKey, openrouterApiKey } = config.providers;
+  const { litellmBaseUrl, litellmMasterKey, openaiApiKey, openrouterApiKey, anthropicApiKey, geminiApiKey } =
+    config.providers;
   const configured: ConfiguredUpstream[] = [];
   const trimmed = (url: string): string => url.replace(/\/+$/, "");
   if (litellmBaseUrl) {
@@ -225,6 +227,20 @@ function upstreamsOf(config: Config, database: Database, secretBox: SecretBox, l
       name: "openrouter",
       baseUrl: "https://openrouter.ai/api/v1",
       keys: [openrouterApiKey],
+    });
+  if (anthropicApiKey)
+    configured.push({
+      name: "anthropic",
+      baseUrl: "https://api.anthropic.com/v1",
+      dialect: "anthropic",
+      keys: [anthropicApiKey],
+    });
+  // Source: https://ai.google.dev/gemini-api/docs/openai, read November 2026.
+  if (geminiApiKey)
+    configured.push({
+      name: "gemini",
+      baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
+      keys: [geminiApiKey],
     });
   return createUpstreams({
     database,
@@ -257,7 +273,10 @@ function completeContextOf(parts: Parts): CompleteContext {
     prices: parts.prices,
     upstreams: parts.upstreams,
     inFlight: parts.inFlight,
-    providers: { openai: createOpenAiCompatibleProvider({ outbound: parts.outbound, answerLimitBytes }) },
+    providers: {
+      openai: createOpenAiCompatibleProvider({ outbound: parts.outbound, answerLimitBytes }),
+      anthropic: createAnthropicProvider({ outbound: parts.outbound, answerLimitBytes }),
+    },
     timeouts: {
       streamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.firstByteTimeoutMs },
       unstreamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.unstreamedTimeoutMs },

@@ -363,16 +363,16 @@ export const variables = {
     doc: "The operator's own key for the provider `openrouter`.",
   },
   ANTHROPIC_API_KEY: {
-    for: ["commands"],
+    for: ["gateway"],
     kind: foreignKey,
     secret: true,
-    doc: "Judged by the verifier; the provider `anthropic` comes with a later version.",
+    doc: "The operator's own key for the provider `anthropic`.",
   },
   GEMINI_API_KEY: {
-    for: ["commands"],
+    for: ["gateway"],
     kind: foreignKey,
     secret: true,
-    doc: "Judged by the verifier; the provider `gemini` comes with a later version.",
+    doc: "The operator's own key for the provider `gemini`, called by its OpenAI-compatible endpoint.",
   },
   PROVIDER_CONNECT_TIMEOUT_MS: {
     for: ["gateway"],

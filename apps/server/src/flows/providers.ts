@@ -6,6 +6,7 @@ import type { SecretBox } from "../lib/secret-box.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
 import {
   type BaseUrlRefusal,
+  type Dialect,
   destroyKey,
   insertKey,
   lockStoredKey,
@@ -31,7 +32,7 @@ export type ProviderDeps = {
 export type ReplaceProviderInput = {
   provider: string;
   baseUrl: string;
-  dialect: "openai";
+  dialect: Dialect;
   priority: number;
   weight: number;
   reason: string;

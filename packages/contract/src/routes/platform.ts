@@ -29,7 +29,7 @@ const providerParams = z.strictObject({ provider: providerName });
 const provider = z.strictObject({
   provider: providerName,
   base_url: z.string(),
-  dialect: z.literal("openai"),
+  dialect: z.enum(["openai", "anthropic"]),
   priority: z.int(),
   weight: z.int(),
   state: z.enum(["on", "off"]),
@@ -165,7 +165,7 @@ export const replaceProvider = defineRoute({
   params: providerParams,
   body: z.strictObject({
     base_url: webUrl,
-    dialect: oneOf(["openai"], { anthropic: 3 }).default("openai"),
+    dialect: z.enum(["openai", "anthropic"]).default("openai"),
     priority: z.int().min(1).max(1000).default(100),
     weight: z.int().min(1).max(1000).default(1),
     reason,

@@ -3,7 +3,7 @@ import { failpoint } from "../../lib/failpoint.ts";
 import { formatUsd, zeroUsd } from "../../lib/money.ts";
 import { createAnswerTap, isEmptyAnswer } from "../../modules/metering/metering.ts";
 import { costOf } from "../../modules/pricing/pricing.ts";
-import type { Upstreams } from "../../modules/routing/routing.ts";
+import type { Dialect, Upstreams } from "../../modules/routing/routing.ts";
 import type {
   JsonObject,
   Provider,
@@ -20,7 +20,7 @@ import type { Run } from "./run.ts";
 import { reportedUsage } from "./usage.ts";
 
 export type AttemptContext = {
-  providers: { openai: Provider };
+  providers: Readonly<Record<Dialect, Provider>>;
   upstreams: Upstreams;
   inFlight: InFlight;
   timeouts: { streamed: UpstreamTimeouts; unstreamed: UpstreamTimeouts };
@@ -130,7 +130,7 @@ async function tryOnce(
   for (const apiKey of upstream.keys.length > 0 ? upstream.keys : [null]) {
     try {
       await failpoint("before_upstream");
-      const answer = await context.providers.openai.open({
+      const answer = await context.providers[upstream.dialect].open({
         baseUrl: upstream.baseUrl,
         apiKey,
         model: route.model,

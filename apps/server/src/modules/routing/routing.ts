@@ -1,12 +1,13 @@
 import type { Database } from "../../lib/db.ts";
 import type { SecretPlace } from "../../lib/secret-box.ts";
 import { maskKey } from "./mask.ts";
-import { readProviders, readSealedKeys, type SealedKey } from "./store.ts";
+import { type Dialect, readProviders, readSealedKeys, type SealedKey } from "./store.ts";
 
 export { type BaseUrlRefusal, refusalOfBaseUrl } from "./base-url.ts";
 export { maskKey } from "./mask.ts";
 export { aliasOf, isSameModel, type ListedModel, listedUnder, type PlannedRoute } from "./rules.ts";
 export {
+  type Dialect,
   destroyKey,
   insertKey,
   lockStoredKey,
@@ -22,7 +23,7 @@ export type Upstream = {
   name: string;
   /** With `/v1` or what the provider wants instead, no slash at the end. */
   baseUrl: string;
-  dialect: "openai";
+  dialect: Dialect;
   status: "on" | "off";
   /** In order of priority; `null` is a provider that asks for none. */
   keys: readonly (string | null)[];
@@ -40,9 +41,20 @@ export type UpstreamHealth = {
 export type UpstreamAttempt = { failure: string | null; status: number | undefined; latencyMs: number };
 
 /** The environment's upstream as people may see it. */
-export type ConfiguredView = { name: string; baseUrl: string; masked: readonly string[] };
+export type ConfiguredView = {
+  name: string;
+  baseUrl: string;
+  dialect: Dialect;
+  masked: readonly string[];
+};
 
-export type ConfiguredUpstream = { name: string; baseUrl: string; keys: readonly (string | null)[] };
+export type ConfiguredUpstream = {
+  name: string;
+  baseUrl: string;
+  /** `openai` unless told otherwise. */
+  dialect?: Dialect | undefined;
+  keys: readonly (string | null)[];
+};
 
 export type Upstreams = {
   find(name: string): Upstream | null;
@@ -88,13 +100,13 @@ export function createUpstreams(options: {
       return opened.length > 0 ? opened : otherwise;
     };
     const next = new Map<string, Upstream>();
-    for (const { name, baseUrl, keys } of options.configured) {
+    for (const { name, baseUrl, dialect = "openai", keys } of options.configured) {
       const health = healthOf(name);
-      next.set(name, { name, baseUrl, dialect: "openai", status: "on", keys: keysOf(name, keys), health });
+      next.set(name, { name, baseUrl, dialect, status: "on", keys: keysOf(name, keys), health });
     }
     for (const row of rows) {
       const keys = next.get(row.name)?.keys ?? keysOf(row.name, [null]);
-      next.set(row.name, { ...row, dialect: "openai", keys, health: healthOf(row.name) });
+      next.set(row.name, { ...row, keys, health: healthOf(row.name) });
     }
     byName = next;
     origins = new Set([...next.values()].map(({ baseUrl }) => new URL(baseUrl).origin));
@@ -104,9 +116,10 @@ export function createUpstreams(options: {
     find: (name) => byName.get(name) ?? null,
     all: () => [...byName.values()],
     configured: () =>
-      options.configured.map(({ name, baseUrl, keys }) => ({
+      options.configured.map(({ name, baseUrl, dialect = "openai", keys }) => ({
         name,
         baseUrl,
+        dialect,
         masked: keys.flatMap((key) => (key === null ? [] : [maskKey(key).masked])),
       })),
     allowsOrigin: (origin) => origins.has(origin),

@@ -1,8 +1,12 @@
 import type { Tx } from "../../lib/db.ts";
 
+/** In which words an upstream is spoken to. */
+export type Dialect = "openai" | "anthropic";
+
 export type ProviderRow = {
   name: string;
   baseUrl: string;
+  dialect: Dialect;
   status: "on" | "off";
 };
 
@@ -10,11 +14,12 @@ export type SealedKey = { id: string; provider: string; sealed: string };
 
 /** The operator's upstreams in order of priority. */
 export async function readProviders(tx: Tx): Promise<ProviderRow[]> {
-  const rows = await tx<{ name: string; base_url: string; status: "on" | "off" }[]>`
-    select name, base_url, status from providers order by priority, name`;
+  const rows = await tx<{ name: string; base_url: string; dialect: Dialect; status: "on" | "off" }[]>`
+    select name, base_url, dialect, status from providers order by priority, name`;
   return rows.map((row) => ({
     name: row.name,
     baseUrl: row.base_url.replace(/\/+$/, ""),
+    dialect: row.dialect,
     status: row.status,
   }));
 }
@@ -30,7 +35,7 @@ export async function readSealedKeys(tx: Tx): Promise<SealedKey[]> {
 export type StoredProvider = {
   name: string;
   baseUrl: string;
-  dialect: "openai";
+  dialect: Dialect;
   priority: number;
   weight: number;
   status: "on" | "off";
@@ -62,7 +67,7 @@ export async function lockStoredProvider(tx: Tx, name: string): Promise<StoredPr
 
 export async function upsertProvider(
   tx: Tx,
-  provider: { name: string; baseUrl: string; dialect: "openai"; priority: number; weight: number },
+  provider: { name: string; baseUrl: string; dialect: Dialect; priority: number; weight: number },
 ): Promise<void> {
   const { name, baseUrl, dialect, priority, weight } = provider;
   await tx`insert into providers (name, base_url, dialect, priority, weight)

@@ -1,6 +1,7 @@
 import type { Tx } from "../../lib/db.ts";
 import type { ConfiguredView } from "./routing.ts";
 import {
+  type Dialect,
   type ProviderTraffic,
   readStoredKeys,
   readStoredProviders,
@@ -13,7 +14,7 @@ import {
 export type ProviderView = {
   name: string;
   baseUrl: string;
-  dialect: "openai";
+  dialect: Dialect;
   priority: number;
   weight: number;
   status: "on" | "off";
@@ -54,7 +55,7 @@ function factsOf(row: StoredProvider | undefined, upstream: ConfiguredView | und
   }
   return {
     baseUrl: upstream!.baseUrl,
-    dialect: "openai",
+    dialect: upstream!.dialect,
     priority: 100,
     weight: 1,
     status: "on",
