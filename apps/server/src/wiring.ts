@@ -4,6 +4,7 @@ import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
 import type { PlannableFeature } from "./flows/complete/plan.ts";
 import { recordKeyFinding } from "./flows/provider-keys.ts";
+import { createSwitchStopper } from "./flows/stop-switched.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
 import { type ChangeFeed, createChangeFeed } from "./lib/change-feed.ts";
 import { assertNoTransactionOpen, type Database, openDatabase } from "./lib/db.ts";
@@ -28,6 +29,7 @@ import { createSessionCache, type SessionCache } from "./modules/identity/sessio
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
+import { createSwitches, type Switches } from "./modules/switch/switch.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
@@ -47,6 +49,7 @@ export type System = {
   database: Database;
   secretBox: SecretBox;
   feed: ChangeFeed;
+  switches: Switches;
   directory: Directory;
   sessions: SessionCache;
   developerTokens: DeveloperTokens;
@@ -97,6 +100,14 @@ export async function createSystem(
     facts: facts.snapshot,
     onError,
   });
+  const switches = createSwitches({
+    database,
+    feed,
+    onApplied: (seconds) => {
+      metrics.switchSeconds.observe(seconds);
+      facts.switched(seconds);
+    },
+  });
   const directory = createDirectory({ database, feed, effectiveManifest });
   const misses = createMissLimiter(() => performance.now());
   const sessions = createSessionCache({ database, feed, misses });
@@ -133,6 +144,15 @@ export async function createSystem(
   // The first count starts the worker thread; no request should wait for that.
   void counter.count(["warm"]);
   const inFlight = createInFlight({ books, holdTtlSeconds: config.holdTtlSeconds, onError });
+  createSwitchStopper({
+    inFlight,
+    switches,
+    feed,
+    database,
+    onStopped: (requestId, what) =>
+      log.info({ request_id: requestId, what }, "a running request was stopped"),
+    onError,
+  });
   const system: Omit<System, "complete" | "start" | "stop"> = {
     config,
     roles,
@@ -144,6 +164,7 @@ export async function createSystem(
     database,
     secretBox,
     feed,
+    switches,
     directory,
     sessions,
     developerTokens,
@@ -170,7 +191,7 @@ export async function createSystem(
     complete: completeContextOf(system),
     start: async () => {
       await feed.start();
-      await Promise.all([prices.reload(), upstreams.reload()]);
+      await Promise.all([switches.reload(), prices.reload(), upstreams.reload()]);
     },
     stop: async () => {
       clearInterval(gauges);
@@ -292,6 +313,7 @@ function completeContextOf(parts: Parts): CompleteContext {
     featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
     boundsOf: (appId) => parts.directory.app(appId),
     rates: parts.rates,
+    switches: parts.switches,
     answers: createKeptAnswers({ database: parts.database, secretBox: parts.secretBox }),
     credentialRate: config.rateLimits.gateway,
     spendsTest: (session) => !config.production || session.endUserOwn,

@@ -134,7 +134,7 @@ async function streamAnswer(
       begin();
       const hasRoom = writer.data(next.value);
       // Nearly always there is room: a stream of many small chunks is no place for a turn more for each of them.
-      if (hasRoom !== true && !(await hasRoom)) {
+      if (hasRoom !== true && !(await roomOrStop(hasRoom, completion))) {
         await chunks.return();
         return reply;
       }
@@ -156,6 +156,21 @@ async function streamAnswer(
     noteEnding(request, completion, call.startedAt, options);
   }
   return reply;
+}
+
+/** A reader that takes its time does not hold off the end of what was stopped meanwhile. */
+async function roomOrStop(hasRoom: Promise<boolean>, { run: { abort } }: Completion): Promise<boolean> {
+  let stopped = (): void => {};
+  const stop = new Promise<true>((resolve) => {
+    stopped = () => resolve(true);
+    abort.signal.addEventListener("abort", stopped, { once: true });
+    if (abort.signal.aborted) stopped();
+  });
+  try {
+    return await Promise.race([hasRoom, stop]);
+  } finally {
+    abort.signal.removeEventListener("abort", stopped);
+  }
 }
 
 /** Ids for the access log line; never content. */

@@ -7,6 +7,8 @@ export type InstanceFacts = {
   /** An answer left before its settlement was committed; `done` ends when it has been, or has failed. */
   settlesLate(done: Promise<unknown>): void;
   secretFailed(): void;
+  /** A switch holds here, so many seconds after it was written. */
+  switched(seconds: number): void;
   /** Where the worker tells how long which of its jobs have been due. */
   setLateJobs(read: () => Readonly<Record<string, number>>): void;
   /** As it goes into the row of this instance. */
@@ -17,7 +19,14 @@ const slotMs = 10_000;
 const slotsKept = 30;
 const slowMs = 50;
 
-type Slot = { number: number; answers: number; failures: number; calls: number; slowCalls: number };
+type Slot = {
+  number: number;
+  answers: number;
+  failures: number;
+  calls: number;
+  slowCalls: number;
+  switchSeconds: number;
+};
 
 /** `now` is a clock in milliseconds that is never set. Counts are kept for five minutes, in slots of ten seconds. */
 export function createInstanceFacts(now: () => number): InstanceFacts {
@@ -29,7 +38,7 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
     const number = Math.floor(now() / slotMs);
     const last = slots.at(-1);
     if (last?.number === number) return last;
-    const fresh = { number, answers: 0, failures: 0, calls: 0, slowCalls: 0 };
+    const fresh = { number, answers: 0, failures: 0, calls: 0, slowCalls: 0, switchSeconds: 0 };
     slots.push(fresh);
     while (slots[0]!.number <= number - slotsKept) slots.shift();
     return fresh;
@@ -56,6 +65,10 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
     secretFailed: () => {
       secretFailedAt = now();
     },
+    switched: (seconds) => {
+      const slot = current();
+      slot.switchSeconds = Math.max(slot.switchSeconds, seconds);
+    },
     setLateJobs: (read) => {
       readLateJobs = read;
     },
@@ -65,12 +78,14 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
         slots.reduce((total, slot) => total + slot[name], 0);
       const seconds = (since: number): number => Math.round((now() - since) / 1_000);
       const [oldestPending] = pending;
+      const slowestSwitch = slots.reduce((slowest, slot) => Math.max(slowest, slot.switchSeconds), 0);
       return {
         answers: sum("answers"),
         failures: sum("failures"),
         calls: sum("calls"),
         slow_calls: sum("slowCalls"),
         ...(oldestPending === undefined ? {} : { settlement_pending_seconds: seconds(oldestPending) }),
+        ...(slowestSwitch === 0 ? {} : { switch_seconds: Math.round(slowestSwitch * 1_000) / 1_000 }),
         ...(secretFailedAt === null ? {} : { secret_failed_seconds_ago: seconds(secretFailedAt) }),
         late_jobs: readLateJobs(),
       };

@@ -4,6 +4,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 const requestBuckets = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 120_000];
 const ownBuckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000];
+const switchBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 5, 10, 60];
 const upstreamBuckets = [
   5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 600_000,
 ];
@@ -85,6 +86,11 @@ export function createMetrics(build: { version: string; schema: string }) {
     ),
     jobs: counter("jobs_total", "Runs of the worker's jobs.", ["job", "result"]),
     jobOldestSeconds: gauge("job_oldest_seconds", "Seconds for which a job has been due.", ["job"]),
+    switchSeconds: histogram(
+      "switch_seconds",
+      "Seconds from a switch's writing until it held on this instance, open streams included.",
+      switchBuckets,
+    ),
     authFailures: counter("auth_failures_total", "Refused credentials.", ["service", "kind"]),
     egressRefused: counter("egress_refused_total", "Connections refused by the egress guard.", [
       "entrance",

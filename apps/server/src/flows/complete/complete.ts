@@ -9,9 +9,11 @@ import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import type { RateLimiter } from "../../modules/rate/rate.ts";
+import type { Switches } from "../../modules/switch/switch.ts";
 import type { JsonObject } from "../../providers/provider.ts";
 import { type CredentialRate, credentialClaim, rateClaimsOf } from "../rate-claims.ts";
 import { type AppBounds, spendingLimitsOf } from "../spending-limits.ts";
+import { refuseSwitchedOff, throttleClaims } from "../switched-off.ts";
 import { completionBody } from "./answer.ts";
 import { endAttemptSpan } from "./attempt-span.ts";
 import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
@@ -26,12 +28,14 @@ import { settleFailure, settleSuccess } from "./settlement.ts";
 
 export type CompleteContext = AttemptContext &
   RelayContext &
+  Omit<PlanSources, "circuits" | "switches"> &
   Omit<HoldContext, "spendsTest" | "spendingLimits"> & {
     feed: ChangeFeed;
     prices: PriceBook;
     featuresOf: (appId: string) => Promise<readonly PlannableFeature[] | null>;
     boundsOf: (appId: string) => Promise<AppBounds | null>;
     rates: Pick<RateLimiter, "take">;
+    switches: Switches;
     credentialRate: CredentialRate;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
@@ -106,6 +110,7 @@ async function admit(
     );
   }
   const { session } = request;
+  refuseSwitchedOff(context.switches, session);
   refuseSuspended(session);
   if (session.walletStatus !== "active") {
     throw new ApiError("wallet_frozen", "This wallet is switched off for now; ask the app's support.");
@@ -114,12 +119,8 @@ async function admit(
   const features = await context.featuresOf(session.appId);
   const bounds = await context.boundsOf(session.appId);
   if (!features || !bounds) throw new ApiError("invalid_app", "This app is not active.");
-  const plan = planCompletion(asked, {
-    session,
-    features,
-    prices: context.prices,
-    upstreams: context.upstreams,
-  });
+  const plan = planCompletion(asked, await planContextOf(session, features, context, ownKey));
+  refuseSwitchedOff(context.switches, { ...session, featureKey: plan.feature.featureKey });
   const planned = performance.now();
   context.onStage("plan", planned - admittedAt);
   const facts: RequestFacts = {
@@ -142,6 +143,7 @@ async function admit(
     [
       ...credentialClaim(context.credentialRate, "session", session.sessionId),
       ...rateClaimsOf(session, bounds, plan.feature, expectedTokens(plan, asked, request.rawBody)),
+      ...throttleClaims(context.switches, facts),
     ],
     request.requestId,
   );

@@ -1,13 +1,28 @@
+import type { ApiError } from "../../lib/errors.ts";
 import type { Books } from "../../modules/books/books.ts";
+import type { RequestFacts } from "../../modules/books/items.ts";
+import type { SwitchSubject } from "../../modules/switch/switch.ts";
 
-/** Why a running request is ended from outside. Only a client that left pays for what it got. */
-export type StopReason = "client_left" | "lease_lost" | "shutdown";
+/** Why a running request is ended from outside. A client that left pays for what it got; so does one that was switched off. */
+export type StopReason = "client_left" | "lease_lost" | "shutdown" | SwitchedOff;
+
+/** Something that the request belongs to, or runs on, was switched off or has ended. */
+export type SwitchedOff = {
+  /** `payer`: settled as if the client had left. `ours`: our failure, at no charge. */
+  readonly side: "payer" | "ours";
+  /** What the client is told. */
+  readonly error: ApiError;
+};
 
 /** A request between its hold and its settlement, as this process tells of it. */
 export type Running = {
   readonly requestId: string;
   readonly appId: string;
   readonly isStream: boolean;
+  /** What a switch finds it by, with the provider and the key that it is tried on now. */
+  readonly subject: SwitchSubject & { readonly sessionId: string; readonly endUserId: string };
+  readonly facts: Pick<RequestFacts, "routeMode">;
+  readonly startedAt: number;
   progress(): { attempt: number; sent: boolean; output_tokens: number; cost_usd: string };
   stop(reason: StopReason): void;
 };
@@ -21,6 +36,10 @@ export type InFlight = {
   /** Those of them that are streamed. */
   readonly streams: number;
   stopAll(reason: StopReason): void;
+  /** All that runs, to be asked what it belongs to. */
+  all(): Iterable<Running>;
+  /** Told of each request as it begins: what was decided while it was being admitted is decided for it too. */
+  onAdmitted(listener: (request: Running) => void): void;
   /** Resolves when nothing runs any more, or after `ms`. */
   idle(ms: number): Promise<boolean>;
   close(): void;
@@ -40,6 +59,7 @@ export function createInFlight(options: {
   const running = new Map<string, Running>();
   let unsaid = new Set<string>();
   let renewing = false;
+  let admitted: (request: Running) => void = () => {};
 
   const renew = async (requests: readonly Running[]): Promise<void> => {
     if (requests.length === 0) return;
@@ -72,6 +92,7 @@ export function createInFlight(options: {
   return {
     add: (request) => {
       running.set(request.requestId, request);
+      admitted(request);
     },
     sent: (requestId) => {
       unsaid.add(requestId);
@@ -90,6 +111,10 @@ export function createInFlight(options: {
     },
     stopAll: (reason) => {
       for (const request of running.values()) request.stop(reason);
+    },
+    all: () => running.values(),
+    onAdmitted: (listener) => {
+      admitted = listener;
     },
     idle: async (ms) => {
       const deadline = performance.now() + ms;

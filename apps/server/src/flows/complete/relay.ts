@@ -97,6 +97,11 @@ export async function settleStopped(run: Run, error: unknown, context: SettleCon
     await settleAbort(run, context);
     return new ApiError("client_closed_request", "The client closed the request.", { cause: error });
   }
+  if (error.kind === "aborted" && typeof run.stopReason === "object" && run.stopReason !== null) {
+    const { side, error: told } = run.stopReason;
+    await (side === "payer" ? settleAbort(run, context, told.code) : settleFailure(run, told.code, context));
+    return told;
+  }
   if (error.kind === "aborted") {
     await settleFailure(
       run,

@@ -74,6 +74,11 @@ export class Run {
     return this.facts.appId;
   }
 
+  get subject() {
+    const { developerId, appId, featureKey, endUserId, sessionId } = this.facts;
+    return { developerId, appId, featureKey, endUserId, sessionId, provider: this.route.provider };
+  }
+
   get isStream(): boolean {
     return this.asked.stream;
   }

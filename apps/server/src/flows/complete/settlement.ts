@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@modelfaucet/contract/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
@@ -39,8 +40,15 @@ export async function settleSuccess(run: Run, context: SettleContext): Promise<S
   );
 }
 
-/** The client left: it pays for what was relayed, or for what upstream reported; for nothing where nothing came. */
-export async function settleAbort(run: Run, context: SettleContext): Promise<Settled> {
+/**
+ * The client left, or was switched off: it pays for what was relayed, or for what upstream reported; for nothing where
+ * nothing came. `errorCode` is what it was told.
+ */
+export async function settleAbort(
+  run: Run,
+  context: SettleContext,
+  errorCode: ErrorCode = "client_closed_request",
+): Promise<Settled> {
   const nothingCame = !run.tap.hasOutput && credibleUsage(run) === null;
   const usage: MeteredUsage = nothingCame
     ? { tokens: noTokens, source: "estimated", warnings: [] }
@@ -50,7 +58,13 @@ export async function settleAbort(run: Run, context: SettleContext): Promise<Set
     : chargedBy(rate(usage.tokens, run.route.price, run.plan.rule), run);
   return close(
     run,
-    { ...charge, outcome: "aborted", errorCode: "client_closed_request", usage, stopped: "client" },
+    {
+      ...charge,
+      outcome: "aborted",
+      errorCode,
+      usage,
+      stopped: errorCode === "client_closed_request" ? "client" : "switch",
+    },
     context,
     // Who got nothing may ask again under the same key.
     nothingCame ? "free" : "done",

@@ -25,6 +25,21 @@ export const serviceRules: readonly AlertRule[] = [
     prometheus: { expr: 'up{job="modelfaucet"} == 0', for: "1m" },
   },
   {
+    name: "switch_late",
+    kind: "page",
+    title: "A switch took more than two seconds to hold on an instance.",
+    remedy:
+      "Look at that instance and its way to the database; until it can follow it takes no new calls, but its open streams went on.",
+    quietSeconds: 0,
+    conditions: (tx) => tx<Condition[]>`
+      select id::text as target, jsonb_build_object('roles', to_jsonb(roles), 'seconds', facts -> 'switch_seconds') as details
+      from instances where ${isLive(tx)} and (facts ->> 'switch_seconds')::float8 > 2`,
+    prometheus: {
+      expr: 'increase(modelfaucet_switch_seconds_count[5m]) > increase(modelfaucet_switch_seconds_bucket{le="2"}[5m])',
+      for: "0m",
+    },
+  },
+  {
     name: "server_errors",
     kind: "page",
     title: "More than 1 % of the answers of five minutes were failures of ours.",

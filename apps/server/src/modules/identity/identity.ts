@@ -63,6 +63,7 @@ export {
   insertSession,
   type LockedSession,
   lockSession,
+  readEndedSessions,
   revokeSession,
   revokeSessionsOfApp,
   rotateSessionToken,

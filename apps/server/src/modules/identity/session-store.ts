@@ -145,6 +145,42 @@ export async function findSession(
   return row ? { appId: row.app_id, developerId: row.developer_id, publicAppId: row.public_app_id } : null;
 }
 
+/** Why a session has ended: it was revoked, or what it hangs on is no longer active. */
+export type SessionEnding = {
+  kind: "session" | "owner";
+  state: Pick<SessionContext, "appStatus" | "developerStatus" | "endUserStatus">;
+};
+
+/** Those of the sessions that have ended, by their ids; a row that is gone has ended too. Purpose `cache`. */
+export async function readEndedSessions(
+  tx: Tx,
+  sessions: readonly { appId: string; sessionId: string }[],
+): Promise<Map<string, SessionEnding>> {
+  const rows = await tx`
+    select w.session_id, s.id is null or s.revoked_at is not null as revoked,
+      a.status as app_status, d.status as developer_status, u.status as user_status
+    from unnest(${sessions.map(({ appId }) => appId)}::uuid[], ${sessions.map(({ sessionId }) => sessionId)}::uuid[])
+      as w (app_id, session_id)
+    left join virtual_sessions s on s.app_id = w.app_id and s.id = w.session_id
+    left join apps a on a.id = s.app_id
+    left join developers d on d.id = s.developer_id
+    left join end_users u on u.app_id = s.app_id and u.id = s.end_user_id
+    where s.id is null or s.revoked_at is not null or a.status <> 'active' or d.status <> 'active' or u.status <> 'active'`;
+  return new Map(
+    rows.map((row) => [
+      row.session_id as string,
+      {
+        kind: row.revoked ? "session" : "owner",
+        state: {
+          appStatus: row.app_status,
+          developerStatus: row.developer_status,
+          endUserStatus: row.user_status,
+        },
+      },
+    ]),
+  );
+}
+
 /** False when that `jti` was used before; the row stays until the token could not be used anyway. */
 export async function useUserTokenOnce(
   tx: Tx,

@@ -53,3 +53,8 @@ export function targetsOf(subject: SwitchSubject): { kind: SwitchTarget; id: str
 export function isInForce(row: Pick<SwitchRow, "untilMs">, nowMs: number): boolean {
   return row.untilMs === null || nowMs < row.untilMs;
 }
+
+/** Whether that switch stops this request. */
+export function concerns(subject: SwitchSubject, switched: { kind: SwitchTarget; id: string }): boolean {
+  return targetsOf(subject).some(({ kind, id }) => kind === switched.kind && id === switched.id);
+}

@@ -5,7 +5,7 @@ import type { Database } from "../../lib/db.ts";
 import { isInForce, type SwitchRow, type SwitchSubject, switchKey, targetsOf } from "./rules.ts";
 import { readInForce, readOneInForce } from "./store.ts";
 
-export { featureTarget, platformId, type SwitchSubject } from "./rules.ts";
+export { concerns, featureTarget, platformId, type SwitchSubject } from "./rules.ts";
 export {
   countInForce,
   findSwitchTarget,
