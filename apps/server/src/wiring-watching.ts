@@ -21,8 +21,8 @@ import type { SettledFigures, Settlement } from "./modules/books/items.ts";
 export function outboundTo(
   url: string,
   entrance: OutboundEntrance,
-  { config, metrics }: { config: Config; metrics: Metrics },
-  more: Pick<OutboundOptions, "assertNoTransactionOpen" | "lookup"> = {},
+  { config, metrics }: Watched,
+  more: Pick<OutboundOptions, "assertNoTransactionOpen"> = {},
 ): Outbound {
   const { origin } = new URL(url);
   return countingRefusals(entrance, metrics, {
@@ -32,6 +32,25 @@ export function outboundTo(
     lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
     ...more,
   });
+}
+
+type Watched = { config: Config; metrics: Metrics };
+
+/** To where operators want to be told of alerts: in production on the internet, judged like anybody's address. */
+export function outboundToAlerts(
+  url: string,
+  { config, metrics }: Watched,
+  assertNoTransactionOpen: () => void,
+): Outbound {
+  if (!config.production) return outboundTo(url, "alerts", { config, metrics }, { assertNoTransactionOpen });
+  const outbound = countingRefusals("alerts", metrics, {
+    connectTimeoutMs: config.providers.connectTimeoutMs,
+    maxConnectionsPerOrigin: 2,
+    isAllowedOrigin: () => false,
+    assertNoTransactionOpen,
+    tenant: tenantDoorOf(config),
+  });
+  return { ...outbound, request: (request) => outbound.request({ ...request, door: "tenant" }) };
 }
 
 /** The tenants' door of this process. No variable of production changes it. */
@@ -123,7 +142,7 @@ export function countSettled(
   figures: SettledFigures,
 ): void {
   const { provider, model, tokens, usageSource: usage_source, outcome } = settlement;
-  const route_mode = run.facts.routeMode;
+  const { routeMode: route_mode } = settlement.payer;
   metrics.gatewayRequests.inc({ route_mode, provider, outcome });
   for (const [kind, count] of Object.entries(tokens)) {
     if (count > 0) metrics.tokens.inc({ provider, model, kind, usage_source }, count);

@@ -4,7 +4,6 @@ import postgres from "postgres";
 import { type ApiDeps, mountApi } from "../api/api.ts";
 import { originsOfConsole } from "../api/console-door.ts";
 import { apiHint } from "../api/hint.ts";
-import { isPrivateHost } from "../config/hosts.ts";
 import type { Config, Role } from "../config.ts";
 import { gatewayHint } from "../gateway/hint.ts";
 import { mountGateway } from "../gateway/server.ts";
@@ -14,11 +13,10 @@ import { createHttpServer, type HttpServer, type ServiceName } from "../lib/http
 import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
 import type { Outbound } from "../lib/outbound.ts";
-import { createPublicLookup } from "../lib/outbound-hosts.ts";
 import { keyCanaryPlace } from "../lib/secret-box.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
-import { outboundTo } from "../wiring-watching.ts";
+import { outboundToAlerts } from "../wiring-watching.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
 
 export const serveHelp = `usage: pnpm mf serve [--roles gateway,api,worker]
@@ -60,10 +58,7 @@ export async function runServe(args: readonly string[], config: Config): Promise
   await system.start();
   const servers = await listen(system);
   const alertOutbound = (webhook: { url: string }): Outbound =>
-    outboundTo(webhook.url, "alerts", system, {
-      assertNoTransactionOpen,
-      ...(config.production ? { lookup: createPublicLookup(isPrivateHost) } : {}),
-    });
+    outboundToAlerts(webhook.url, system, assertNoTransactionOpen);
   const worker = roles.includes("worker")
     ? createWorker({ ...system, openAlertOutbound: alertOutbound })
     : null;
@@ -156,6 +151,7 @@ async function listen(system: System): Promise<HttpServer[]> {
       bodyLimitBytes: config.bodies.modelLimitBytes,
       keepaliveMs: config.gateway.keepaliveMs,
       maxInFlight: config.gateway.maxInFlight,
+      production: config.production,
       isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
       isOtherToken: async (token, address) =>
         system.bootstrap.match(token) !== null ||
