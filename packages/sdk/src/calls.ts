@@ -1,5 +1,6 @@
 import { FaucetAuthError, type FaucetError, invalidConfig } from "./errors.ts";
 import { type HttpAnswer, send } from "./http.ts";
+import { newUuid } from "./ids.ts";
 import type { FaucetSession, FetchLike, Settings } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -29,6 +30,7 @@ export async function sendAuthorized(
       url: call.url,
       headers: {
         accept: "application/json",
+        ...(settings.locale === undefined ? {} : { "accept-language": settings.locale }),
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
         ...call.headers,
         authorization: `Bearer ${session.session_token}`,
@@ -81,7 +83,7 @@ export function createAuthorizedFetch(settings: Settings, sessions: Sessions): F
 
 /** One per logical call, the same on each repeat. */
 export function newIdempotencyKey(): string {
-  return `sdk_${crypto.randomUUID()}`;
+  return `sdk_${newUuid(Date.now())}`;
 }
 
 /** `?a=1&b=2` of the values that are there. */

@@ -1,6 +1,7 @@
 import { newIdempotencyKey } from "./calls.ts";
 import { invalidConfig } from "./errors.ts";
 import { refuseSecrets } from "./options.ts";
+import { usableKey } from "./own-key.ts";
 import type { ChatMessage, RouteMode } from "./wire.ts";
 
 export interface FaucetChatInput {
@@ -9,7 +10,7 @@ export interface FaucetChatInput {
   /** Becomes one user message, an object as its JSON; follows `messages` where both are given. */
   input?: string | Record<string, unknown>;
   messages?: readonly ChatMessage[];
-  /** Default `auto:<feature>`: the feature chooses. */
+  /** Default `auto:<feature>`: the feature chooses; on the user's own machine `ollama:<feature>`. */
   model?: string;
   /** For this call alone, in place of the user's choice. With `local` nothing ever leaves the device. */
   routeMode?: RouteMode;
@@ -31,19 +32,20 @@ const inputNames = new Set<string>([
   "input",
   "messages",
   "model",
+  "routeMode",
   "stream",
   "maxOutputTokens",
   "body",
   "idempotencyKey",
   "signal",
   "timeoutMs",
+  "ownKey",
 ] satisfies (keyof FaucetChatInput)[]);
 
-/** The body and the headers of one model call. @throws FaucetConfigError */
-export function chatRequest(
-  input: FaucetChatInput,
-  stream: boolean,
-): { body: string; headers: Record<string, string> } {
+const routeModes: readonly unknown[] = ["platform", "developer_key", "byok", "local"] satisfies RouteMode[];
+
+/** @throws FaucetConfigError that names the field, before anything is sent */
+export function checkChatInput(input: FaucetChatInput, gatewayUrl: string): void {
   for (const name of Object.keys(input)) {
     if (!inputNames.has(name)) throw invalidConfig(`A call has no field "${name}" in this version.`, name);
   }
@@ -52,21 +54,45 @@ export function chatRequest(
     const { messages: _messages, ...fields } = input.body;
     refuseSecrets(fields, "body");
   }
-  const body: Record<string, unknown> = {
-    model: input.model ?? `auto:${input.feature}`,
-    messages: messagesOf(input),
-    ...(input.maxOutputTokens === undefined ? {} : { max_completion_tokens: input.maxOutputTokens }),
-    ...(stream ? { stream_options: { include_usage: true } } : {}),
-    ...input.body,
-    stream,
-  };
+  if (input.routeMode !== undefined && !routeModes.includes(input.routeMode)) {
+    throw invalidConfig(`routeMode is one of ${routeModes.join(", ")}.`, "routeMode");
+  }
+  if (input.ownKey) {
+    usableKey(input.ownKey.apiKey, gatewayUrl);
+    if (input.routeMode !== undefined && input.routeMode !== "byok") {
+      throw invalidConfig("A key of its own makes a call byok.", "routeMode");
+    }
+  }
+  messagesOf(input);
+}
+
+/** The body for the gateway. */
+export function cloudBody(input: FaucetChatInput, stream: boolean): string {
+  return bodyOf(input, stream, `auto:${input.feature}`, "max_completion_tokens");
+}
+
+/** The body for a model server of the user's own, which may know no newer name of the limit. */
+export function localBody(input: FaucetChatInput, stream: boolean): string {
+  return bodyOf(input, stream, `ollama:${input.feature}`, "max_tokens");
+}
+
+/** What the gateway is told beside the body, the same on each repeat. `secret` is the key among it. */
+export function cloudHeaders(
+  input: FaucetChatInput,
+  gatewayUrl: string,
+): { headers: Record<string, string>; secret: string | undefined } {
+  const secret = input.ownKey && usableKey(input.ownKey.apiKey, gatewayUrl);
   return {
-    body: JSON.stringify(body),
     headers: {
       "x-modelfaucet-feature": input.feature,
       "idempotency-key": input.idempotencyKey ?? newIdempotencyKey(),
       ...(input.idempotencyKey === undefined ? { "x-modelfaucet-idempotency": "dedupe" } : {}),
+      ...(input.routeMode === undefined ? {} : { "x-modelfaucet-route": input.routeMode }),
+      ...(input.ownKey && secret
+        ? { "x-modelfaucet-provider": input.ownKey.provider, "x-modelfaucet-provider-key": secret }
+        : {}),
     },
+    secret,
   };
 }
 
@@ -77,6 +103,17 @@ export function chatTimeoutMs(
   configuredMs: number | undefined,
 ): number {
   return input.timeoutMs ?? configuredMs ?? (stream ? 150_000 : 930_000);
+}
+
+function bodyOf(input: FaucetChatInput, stream: boolean, model: string, limitName: string): string {
+  return JSON.stringify({
+    model: input.model ?? model,
+    messages: messagesOf(input),
+    ...(input.maxOutputTokens === undefined ? {} : { [limitName]: input.maxOutputTokens }),
+    ...(stream ? { stream_options: { include_usage: true } } : {}),
+    ...input.body,
+    stream,
+  });
 }
 
 function messagesOf(input: FaucetChatInput): readonly ChatMessage[] {

@@ -9,7 +9,7 @@ import type {
   FaucetLocalPairing,
   FaucetLocalUsageFlushResult,
   FaucetLocalUsageReport,
-} from "./local-wire.ts";
+} from "./local/wire.ts";
 import type { FaucetSession, FetchLike } from "./options.ts";
 import type { ReceiptVerification } from "./receipts.ts";
 import type { FaucetStream } from "./stream.ts";

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@modelfaucet/contract/errors.ts";
-import type { FaucetLocalCode, FaucetLocalNextStep } from "./local-wire.ts";
+import type { FaucetLocalCode, FaucetLocalNextStep } from "./local/wire.ts";
 import type { WireError } from "./wire.ts";
 
 /** Codes of the wire, and those that only this client raises. */

@@ -346,7 +346,9 @@ test("fetch adds session and key to our own services and refuses every other add
 });
 
 test.each([
-  ["an unknown option", { localBridgeBaseUrl: "http://127.0.0.1:8787" }],
+  ["an unknown option", { maxPriceUsd: "1.00" }],
+  ["a bridge on another machine", { localBridgeBaseUrl: "http://192.168.1.2:8787" }],
+  ["a locale that is none", { locale: "not a locale" }],
   ["a provider key by name", { apiKey: "anything" }],
   ["a provider key by value", { user: { id: "u", metadata: { note: "sk-abcdefgh" } } }],
   ["a developer token", { user: { id: "mf_dev_abc" } }],
@@ -361,7 +363,9 @@ test.each([
 });
 
 test.each([
-  ["a field of a later version", { ...ask, routeMode: "byok" }],
+  ["a field of a later version", { ...ask, maxPriceUsd: "0.05" }],
+  ["another field of a later version", { ...ask, quoteId: "quote_1" }],
+  ["a payer that does not exist", { ...ask, routeMode: "bank" }],
   ["a key in the body", { ...ask, body: { api_key: "x" } }],
   ["no input", { feature: "customer_reply" }],
 ])("refuses a call with %s", async (_name, input) => {

@@ -2,9 +2,13 @@ import { createApi } from "./api.ts";
 import { createByok } from "./byok.ts";
 import { createAuthorizedFetch } from "./calls.ts";
 import type { FaucetChatInput } from "./chat.ts";
-import type { FaucetClient, FaucetLocalClient } from "./client.ts";
+import type { FaucetClient } from "./client.ts";
 import { createCompletions } from "./completions.ts";
+import { createKnownModes } from "./known-modes.ts";
 import { createListeners, type Told, tellError } from "./listeners.ts";
+import { createBridge } from "./local/bridge.ts";
+import { createLocal } from "./local/local.ts";
+import { createUsageReports } from "./local/reports.ts";
 import { createModes } from "./modes.ts";
 import { type FaucetClientInternals, type FaucetOptions, readOptions } from "./options.ts";
 import { verifyReceipt } from "./receipts.ts";
@@ -59,8 +63,15 @@ export type {
   FaucetLocalPairing,
   FaucetLocalUsageFlushResult,
   FaucetLocalUsageReport,
-} from "./local-wire.ts";
-export type { Ask, FaucetClientInternals, FaucetOptions, FaucetSession, FetchLike } from "./options.ts";
+} from "./local/wire.ts";
+export type {
+  Ask,
+  FaucetClientInternals,
+  FaucetOptions,
+  FaucetSession,
+  FaucetStorage,
+  FetchLike,
+} from "./options.ts";
 export type { ReceiptVerification } from "./receipts.ts";
 export type { FaucetStream, FaucetStreamEvent, FaucetStreamResult } from "./stream.ts";
 export type {
@@ -93,13 +104,16 @@ const receiptsPath = "/v1/user/receipts";
 export function createFaucet(options: FaucetOptions, internals?: FaucetClientInternals): FaucetClient {
   const settings = readOptions(options, internals);
   const { on, emit } = createListeners();
-  const sessions = createSessions(settings, ({ session_id, expiresAtMs, featureKey }) =>
+  const modes = createKnownModes();
+  const sessions = createSessions(settings, (session) => {
+    modes.opened(session);
+    const { session_id, expiresAtMs, featureKey } = session;
     emit("session", {
       sessionId: session_id,
       expiresAtMs,
       ...(featureKey === undefined ? {} : { featureKey }),
-    }),
-  );
+    });
+  });
   const tell = (error: unknown) => tellError(emit, error);
   const told: Told = async (work) => {
     try {
@@ -110,7 +124,16 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
     }
   };
   const api = createApi(settings, sessions, told);
-  const { stream, complete } = createCompletions(settings, sessions, {
+  const quietApi = createApi(settings, sessions, (work) => work());
+  const bridge = createBridge(settings);
+  const reports = createUsageReports(quietApi, bridge, sessions, settings.publicAppId);
+  const { stream, complete } = createCompletions({
+    settings,
+    sessions,
+    quietApi,
+    modes,
+    bridge,
+    reports,
     told,
     tell,
     used(modelfaucet) {
@@ -151,14 +174,20 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
         { ...query, feature_key: featureKey, request_id: requestId, route_mode: routeMode },
         { signal },
       ),
-    modes: createModes(api, (modes) => emit("mode", modes)),
+    modes: createModes(api, modes, (changed) => emit("mode", changed)),
     limits: {
       get: ({ signal } = {}) => api.read(limitsPath, {}, { signal }),
       set: ({ window, limitUsd, signal }) =>
         api.write("PUT", limitsPath, { window, limit_usd: limitUsd }, { signal }),
     },
     byok: createByok(api, settings.apiUrl),
-    local: notYetLocal,
+    local: createLocal({
+      publicAppId: settings.publicAppId,
+      bridge,
+      reports,
+      told,
+      changed: (status) => emit("local", status),
+    }),
     receipts: {
       list: ({ signal, ...query } = {}) => api.read(receiptsPath, query, { signal }),
       get: (id, { signal } = {}) => api.read(`${receiptsPath}/${encodeURIComponent(id)}`, {}, { signal }),
@@ -167,17 +196,3 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
     on,
   };
 }
-
-const absent = async (): Promise<never> => {
-  throw new Error("The local client is being written.");
-};
-const notYetLocal: FaucetLocalClient = {
-  detectBridge: absent,
-  pair: absent,
-  unpair: absent,
-  listModels: absent,
-  diagnose: absent,
-  endpoints: absent,
-  pendingUsageReports: () => [],
-  flushUsageReports: absent,
-};

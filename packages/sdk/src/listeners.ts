@@ -1,5 +1,5 @@
 import { FaucetError } from "./errors.ts";
-import type { FaucetLocalBridgeStatus } from "./local-wire.ts";
+import type { FaucetLocalBridgeStatus } from "./local/wire.ts";
 import type { FaucetModelfaucet, FaucetModes } from "./wire.ts";
 
 /** What a page may listen to. No token, key or prompt is ever in an event. */

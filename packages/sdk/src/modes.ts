@@ -1,18 +1,28 @@
 import type { Api } from "./api.ts";
 import type { FaucetModesClient } from "./client.ts";
+import type { KnownModes } from "./known-modes.ts";
 import type { FaucetModes } from "./wire.ts";
 
 const path = "/v1/user/modes";
 
-/** `known` hears of every answer, with the feature that it is about. */
+/** Who may pay for the calls of a feature (absent: of the app), and who does. */
+export function readModes(
+  api: Api,
+  feature: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<FaucetModes> {
+  return api.read(path, { feature_key: feature }, { signal, ...(feature === undefined ? {} : { feature }) });
+}
+
 export function createModes(
   api: Api,
-  known: (modes: FaucetModes, feature: string | undefined, changed: boolean) => void,
+  known: KnownModes,
+  changed: (modes: FaucetModes) => void,
 ): FaucetModesClient {
   return {
     async get({ feature, signal } = {}) {
-      const modes = await api.read<FaucetModes>(path, { feature_key: feature }, { signal });
-      known(modes, feature, false);
+      const modes = await readModes(api, feature, signal);
+      known.heard(modes, feature, false);
       return modes;
     },
     async set({ mode, feature, fallbackToPlatform, disclosureVersion, signal }) {
@@ -23,7 +33,8 @@ export function createModes(
         disclosure_version: disclosureVersion,
       };
       const modes = await api.write<FaucetModes>("PUT", path, body, { signal });
-      known(modes, feature, true);
+      known.heard(modes, feature, true);
+      changed(modes);
       return modes;
     },
   };

@@ -1,4 +1,5 @@
 import { invalidConfig } from "./errors.ts";
+import { isLoopbackHost } from "./local/place.ts";
 import type { FaucetSessionAnswer } from "./wire.ts";
 
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
@@ -15,6 +16,8 @@ export interface FaucetOptions {
   baseUrl?: string;
   /** Gateway, with `/v1`. Default: `http://127.0.0.1:3002/v1`. */
   gatewayBaseUrl?: string;
+  /** The Local Bridge on the user's own computer. Default: `http://127.0.0.1:8787`. */
+  localBridgeBaseUrl?: string;
   /** A session that the page was given. It is not renewed. */
   session?: FaucetSessionAnswer | FaucetSession;
   /** Asks the app's backend for a session (its answer of `POST /v1/sessions`). */
@@ -27,6 +30,17 @@ export interface FaucetOptions {
   timeoutMs?: number;
   /** Repeats after the first try. Default 2. */
   maxRetries?: number;
+  /** Language of what the servers say, as in `accept-language`. */
+  locale?: string;
+  /** Where the token of the Local Bridge is kept: default the page's `localStorage`; null keeps it in memory alone. */
+  storage?: FaucetStorage | null;
+}
+
+/** As much of `localStorage` as is used. */
+export interface FaucetStorage {
+  getItem(name: string): string | null;
+  setItem(name: string, value: string): void;
+  removeItem(name: string): void;
 }
 
 /** Replaceable surroundings, for tests and for hosts that have their own fetch. */
@@ -36,12 +50,18 @@ export interface FaucetClientInternals {
   now?: () => number;
   /** 0 ≤ random < 1; spreads repeats. */
   random?: () => number;
+  /** Carries the calls to the Local Bridge where no page can: through a browser extension or a desktop shell. */
+  localFetch?: FetchLike;
 }
 
 export type Settings = {
   publicAppId: string;
   apiUrl: string;
   gatewayUrl: string;
+  bridgeUrl: string;
+  locale: string | undefined;
+  storage: FaucetStorage | null | undefined;
+  localFetch: FetchLike | undefined;
   identity: Identity;
   timeoutMs: number | undefined;
   maxRetries: number;
@@ -66,11 +86,15 @@ const optionNames = new Set<string>([
   "user",
   "timeoutMs",
   "maxRetries",
+  "localBridgeBaseUrl",
+  "locale",
+  "storage",
 ] satisfies (keyof FaucetOptions)[]);
 
 /** Checks everything at once that can be checked without the network. @throws FaucetConfigError */
 export function readOptions(options: FaucetOptions, internals: FaucetClientInternals = {}): Settings {
-  refuseSecrets(options, "options");
+  const { storage: _storage, ...read } = options;
+  refuseSecrets(read, "options");
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name)) {
       throw invalidConfig(`createFaucet has no option "${name}" in this version.`, name);
@@ -86,6 +110,10 @@ export function readOptions(options: FaucetOptions, internals: FaucetClientInter
     publicAppId: options.publicAppId,
     apiUrl: address(options.baseUrl ?? "http://127.0.0.1:3001", "baseUrl"),
     gatewayUrl: address(options.gatewayBaseUrl ?? "http://127.0.0.1:3002/v1", "gatewayBaseUrl"),
+    bridgeUrl: bridgeAddress(options.localBridgeBaseUrl ?? "http://127.0.0.1:8787"),
+    locale: localeOf(options.locale),
+    storage: options.storage,
+    localFetch: internals.localFetch,
     identity: identityOf(options),
     timeoutMs: wholeNumber(options.timeoutMs, "timeoutMs", 1, 3_600_000),
     maxRetries: wholeNumber(options.maxRetries, "maxRetries", 0, 10) ?? 2,
@@ -144,6 +172,24 @@ function address(value: string, name: string): string {
     );
   }
   return url.href.replace(/\/+$/, "");
+}
+
+/** A prompt that is promised to stay on the device goes to no other address. */
+function bridgeAddress(value: string): string {
+  const url = address(value, "localBridgeBaseUrl");
+  if (isLoopbackHost(new URL(url).hostname)) return url;
+  throw invalidConfig(
+    "localBridgeBaseUrl must be on this computer: 127.0.0.1, localhost or [::1].",
+    "localBridgeBaseUrl",
+  );
+}
+
+function localeOf(locale: string | undefined): string | undefined {
+  try {
+    return locale && Intl.getCanonicalLocales(locale)[0];
+  } catch {
+    throw invalidConfig("locale must be a language tag such as en or zh-CN.", "locale");
+  }
 }
 
 function wholeNumber(

@@ -6,6 +6,8 @@ import type { FaucetSessionAnswer } from "./wire.ts";
 export type Sessions = {
   /** A session that serves `feature` (absent: any), opened or renewed when needed. */
   current(feature: string | undefined, signal?: AbortSignal): Promise<FaucetSession>;
+  /** Facts for `feature`: of a usable session, or of the last one while the API cannot be asked for another. */
+  known(feature: string | undefined, signal?: AbortSignal): Promise<FaucetSession>;
   /** Opens a new one, whatever is there. */
   open(feature: string | undefined): Promise<FaucetSession>;
   /** Whether another session may be had in place of one that the server refused. */
@@ -52,15 +54,35 @@ export function createSessions(settings: Settings, onOpen: (session: FaucetSessi
     return undefined;
   }
 
+  async function current(feature: string | undefined, signal?: AbortSignal): Promise<FaucetSession> {
+    if (settings.identity.kind === "session") {
+      return normalise(settings, settings.identity.session, undefined);
+    }
+    const session = usable(feature);
+    if (session) return session;
+    const slot = slotOf(feature);
+    const reason = slot.refused ? "refused" : slot.session ? "expiring" : "first";
+    return await orAbort(renew(feature, reason), signal);
+  }
+
   return {
-    async current(feature, signal) {
-      if (settings.identity.kind === "session")
-        return normalise(settings, settings.identity.session, undefined);
-      const session = usable(feature);
-      if (session) return session;
-      const slot = slotOf(feature);
-      const reason = slot.refused ? "refused" : slot.session ? "expiring" : "first";
-      return await orAbort(renew(feature, reason), signal);
+    current,
+    async known(feature, signal) {
+      const last = slotOf(feature).session ?? slotOf(undefined).session;
+      try {
+        return await current(feature, signal);
+      } catch (error) {
+        // A refusal counts; only silence does not end what works without the API.
+        if (
+          last &&
+          FaucetError.is(error) &&
+          (error.status === 0 || error.status >= 500) &&
+          error.code !== "aborted"
+        ) {
+          return last;
+        }
+        throw error;
+      }
     },
     async open(feature) {
       if (settings.identity.kind === "session")

@@ -1,6 +1,7 @@
 import { type FaucetError, FaucetStreamError, invalidConfig } from "./errors.ts";
 import { EventTooLargeError, readEvents } from "./event-stream.ts";
 import { aborted, type HttpAnswer } from "./http.ts";
+import type { LocalAnswer } from "./local/turn.ts";
 import type { FaucetModelfaucet, FaucetTokenUsage, RouteMode, ToolCall, WireError } from "./wire.ts";
 
 export type FaucetStreamEvent =
@@ -40,7 +41,9 @@ const eventLimitChars = 4 * 1024 * 1024;
 /** The server says something at least every 10 s, a comment if need be: a longer silence is a dead connection. */
 const longestSilenceMs = 60_000;
 
-export type OpenStream = (signal: AbortSignal) => Promise<HttpAnswer>;
+/** An answer that begins; `local` when the user's own machine gives it. */
+export type OpenedAnswer = HttpAnswer & { local?: LocalAnswer };
+type OpenStream = (signal: AbortSignal) => Promise<OpenedAnswer>;
 
 export function createStream(
   open: OpenStream,
@@ -97,9 +100,9 @@ async function* readAnswer(
   signal: AbortSignal,
   controller: AbortController,
 ): AsyncGenerator<FaucetStreamEvent, void, undefined> {
-  const { response, release } = await open(signal);
+  const { response, release, local } = await open(signal);
   release();
-  const start = startOf(response);
+  const start = startOf(response, local);
   yield start;
   const seen: Seen = { text: "", finishReason: null, choices: false };
   let silent = false;
@@ -116,7 +119,7 @@ async function* readAnswer(
     heard();
     for await (const data of readEvents(tapped(response.body, heard), eventLimitChars)) {
       if (data === "[DONE]") {
-        yield finishOf(seen, start);
+        yield await finishOf(seen, start, local);
         return;
       }
       yield* eventsOf(data, seen, start);
@@ -157,13 +160,13 @@ type Chunk = {
   modelfaucet?: FaucetModelfaucet;
 };
 
-function startOf(response: Response): Start {
+function startOf(response: Response, local: LocalAnswer | undefined): Start {
   const header = (name: string) => response.headers.get(`x-modelfaucet-${name}`);
   const holdUsd = header("hold-usd");
   return {
     type: "start",
-    requestId: header("request-id") ?? response.headers.get("x-request-id") ?? "",
-    routeMode: (header("route-mode") ?? "platform") as RouteMode,
+    requestId: header("request-id") ?? local?.requestId ?? response.headers.get("x-request-id") ?? "",
+    routeMode: local ? "local" : ((header("route-mode") ?? "platform") as RouteMode),
     model: header("model") ?? "",
     ...(holdUsd ? { holdUsd } : {}),
   };
@@ -204,13 +207,18 @@ function parseChunk(data: string, seen: Seen, start: Start): Chunk {
   }
 }
 
-function finishOf(seen: Seen, start: Start): FaucetStreamEvent {
+async function finishOf(
+  seen: Seen,
+  start: Start,
+  local: LocalAnswer | undefined,
+): Promise<FaucetStreamEvent> {
   if (!seen.modelfaucet) throw incomplete(seen, start, "no_settlement");
+  const modelfaucet = local ? await local.settle(seen.modelfaucet, seen.usage) : seen.modelfaucet;
   return {
     type: "finish",
     finishReason: seen.finishReason,
     ...(seen.usage ? { usage: seen.usage } : {}),
-    modelfaucet: seen.modelfaucet,
+    modelfaucet,
   };
 }
 
