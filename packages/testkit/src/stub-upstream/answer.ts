@@ -2,7 +2,13 @@ import { piecesOf, type StubBehaviour, usageOf } from "./behaviour.ts";
 import { toolCallDeltas } from "./tool-calls.ts";
 
 /** One event of a stream and what comes before it. */
-export type StubStep = { chunk: unknown; isPiece: boolean; waitMs: number };
+export type StubStep = {
+  chunk: unknown;
+  isPiece: boolean;
+  waitMs: number;
+  /** The name of the event, in a dialect that has such. */
+  event?: string;
+};
 
 export type AskedFor = { model: string; n: number; includeUsage: boolean };
 

@@ -1,5 +1,6 @@
 /**
- * What the stub does with one call. All of it is plain JSON, so that another process can send it; a field left out means
+ * What the stub does with one call, in the dialect that it is called in: `finishReason`, `usage` and `chunks` are in its
+ * words (`end_turn`, `{"input_tokens": …}`, whole events for Anthropic). All of it is plain JSON, so that another process can send it; a field left out means
  * what a well-behaved upstream does. A *piece* is one content delta of a stream.
  */
 export type StubBehaviour = {
@@ -8,6 +9,8 @@ export type StubBehaviour = {
   outputTokens?: number;
   /** Pieces of `reasoning_content`, before the answer. */
   reasoning?: string[];
+  /** Anthropic's dialect: thoughts that upstream hides, behind the others. */
+  redactedThinking?: string;
   refusal?: string;
   toolCalls?: StubToolCall[];
   toolCallForm?: ToolCallForm;
@@ -20,6 +23,8 @@ export type StubBehaviour = {
 
   /** `"none"`, or whatever is to stand there; default the prompt's 100 and one per piece. */
   usage?: unknown;
+  /** Anthropic's dialect: what `message_start` says; then `message_delta` says all of `usage`. */
+  startUsage?: unknown;
   /** A usage object for each piece in turn, the last one repeated, and on the last chunk. */
   cumulativeUsage?: unknown[];
   /** `with_finish`: on the chunk with the `finish_reason`; `after_finish` (default): on a chunk of its own. */

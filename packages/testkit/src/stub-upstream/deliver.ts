@@ -1,14 +1,17 @@
 import type { ServerResponse } from "node:http";
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
-import { type AskedFor, type StubStep, streamedAnswer, wholeAnswer } from "./answer.ts";
+import type { AskedFor, StubStep } from "./answer.ts";
 import type { StubBehaviour } from "./behaviour.ts";
+import type { StubDialect } from "./dialects.ts";
 import { cut, encode, eventText } from "./framing.ts";
 
 export type Delivery = {
   response: ServerResponse;
   behaviour: StubBehaviour;
+  dialect: StubDialect;
   asked: AskedFor;
   stream: boolean;
+  /** The key as it came, for errors that repeat it. */
   authorization: string | undefined;
 };
 
@@ -19,7 +22,8 @@ export async function deliver(delivery: Delivery): Promise<void> {
   await pause(delivery, behaviour.headersAfterMs ?? 0);
   if (!isHeard(delivery)) return;
   if (behaviour.status !== undefined || behaviour.body !== undefined) return sendFixed(delivery);
-  if (!stream) return sendBody(delivery, 200, JSON.stringify(wholeAnswer(behaviour, delivery.asked)));
+  if (!stream)
+    return sendBody(delivery, 200, JSON.stringify(delivery.dialect.whole(behaviour, delivery.asked)));
 
   response.writeHead(200, headersOf(behaviour, "text/event-stream"));
   response.flushHeaders();
@@ -27,7 +31,7 @@ export async function deliver(delivery: Delivery): Promise<void> {
   await pause(delivery, behaviour.firstByteAfterMs ?? 0);
   if (behaviour.floodBytes !== undefined) return flood(delivery, behaviour.floodBytes);
   if (behaviour.endless === true) return sendEndless(delivery);
-  const steps = streamedAnswer(behaviour, delivery.asked);
+  const steps = delivery.dialect.steps(behaviour, delivery.asked);
   const asOne =
     behaviour.encoding !== undefined || behaviour.cutAt !== undefined || behaviour.cutEvery !== undefined;
   return asOne ? sendCut(delivery, steps) : sendPaced(delivery, steps);
@@ -45,13 +49,7 @@ async function sendFixed(delivery: Delivery): Promise<void> {
   const { behaviour } = delivery;
   const status = behaviour.status ?? 200;
   const echo = behaviour.echoAuthorization === true ? ` You sent: ${delivery.authorization}` : "";
-  const error = {
-    message: `The stub answers ${status}.${echo}`,
-    type: "stub_error",
-    param: null,
-    code: null,
-  };
-  const body = behaviour.body ?? { error };
+  const body = behaviour.body ?? delivery.dialect.error(status, `The stub answers ${status}.${echo}`);
   return sendBody(delivery, status, typeof body === "string" ? body + echo : JSON.stringify(body));
 }
 
@@ -81,7 +79,7 @@ async function sendPaced(delivery: Delivery, steps: StubStep[]): Promise<void> {
     if (step.isPiece) pieces += 1;
     await pause(delivery, step.waitMs);
     if (!isHeard(delivery)) return;
-    await write(delivery, eventText(step.chunk, behaviour));
+    await write(delivery, eventText(step.chunk, behaviour, step.event));
   }
   if (behaviour.errorAfter !== undefined && pieces <= behaviour.errorAfter) return endWithError(delivery);
   if (behaviour.dieAfter !== undefined) {
@@ -89,7 +87,7 @@ async function sendPaced(delivery: Delivery, steps: StubStep[]): Promise<void> {
     die(response);
     return;
   }
-  if (behaviour.closeAfter === undefined) response.write(ending(behaviour));
+  if (behaviour.closeAfter === undefined) response.write(ending(delivery));
   await pause(delivery, behaviour.lingerMs ?? 0);
   response.end();
 }
@@ -100,19 +98,20 @@ function die(response: ServerResponse): void {
 }
 
 async function endWithError(delivery: Delivery): Promise<void> {
-  const error = { message: "The stub has failed.", type: "server_error", param: null, code: null };
-  await write(delivery, eventText({ error }, delivery.behaviour));
+  const { data, event } = delivery.dialect.errorEvent;
+  await write(delivery, eventText(data, delivery.behaviour, event));
   delivery.response.end();
 }
 
-function ending(behaviour: StubBehaviour): string {
+function ending({ behaviour, dialect }: Delivery): string {
   if (behaviour.noDone === true) return "";
-  return eventText("[DONE]", behaviour) + (behaviour.afterDone ?? "");
+  const { data, event } = dialect.done;
+  return eventText(data, behaviour, event) + (behaviour.afterDone ?? "");
 }
 
 async function sendCut(delivery: Delivery, steps: StubStep[]): Promise<void> {
   const { response, behaviour } = delivery;
-  const text = steps.map((step) => eventText(step.chunk, behaviour)).join("") + ending(behaviour);
+  const text = steps.map((step) => eventText(step.chunk, behaviour, step.event)).join("") + ending(delivery);
   const body = encode(Buffer.from(text), behaviour.encoding);
   for (const piece of cut(body, behaviour) ?? [body]) await writeApart(delivery, piece);
   response.end();
@@ -120,11 +119,15 @@ async function sendCut(delivery: Delivery, steps: StubStep[]): Promise<void> {
 
 async function sendEndless(delivery: Delivery): Promise<void> {
   const { behaviour } = delivery;
-  const chunk = streamedAnswer(
-    { ...behaviour, tokens: behaviour.tokens?.slice(0, 1) ?? ["word "] },
-    delivery.asked,
-  ).find((step) => step.isPiece)!.chunk;
-  const text = eventText(chunk, behaviour);
+  const one = { ...behaviour, tokens: behaviour.tokens?.slice(0, 1) ?? ["word "] };
+  const steps = delivery.dialect.steps(one, delivery.asked);
+  const place = steps.findIndex((step) => step.isPiece);
+  // In a dialect with blocks a piece belongs to one that has begun.
+  if (steps[place]!.event !== undefined) {
+    for (const step of steps.slice(0, place))
+      await write(delivery, eventText(step.chunk, behaviour, step.event));
+  }
+  const text = eventText(steps[place]!.chunk, behaviour, steps[place]!.event);
   while (isHeard(delivery)) {
     await pause(delivery, behaviour.tokenMs ?? 1);
     await write(delivery, text);

@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import type { StubBehaviour } from "./behaviour.ts";
 
-/** One event as it goes over the wire. `data` is JSON or `[DONE]`. */
-export function eventText(data: unknown, behaviour: StubBehaviour): string {
+/** One event as it goes over the wire, with its name where it has one. `data` is JSON or `[DONE]`. */
+export function eventText(data: unknown, behaviour: StubBehaviour, name?: string): string {
   const end = behaviour.lineEnd ?? "\n";
   const field = behaviour.noSpace === true ? "data:" : "data: ";
   const comment = behaviour.comments === true ? `: STILL WORKING${end}` : "";
@@ -11,7 +11,8 @@ export function eventText(data: unknown, behaviour: StubBehaviour): string {
   else if (behaviour.multiLine === true) lines = JSON.stringify(data, null, 1).split("\n");
   else lines = [JSON.stringify(data)];
   // A comment may stand between two events and between two lines of one.
-  return `${comment && comment + end}${lines.map((line) => field + line + end).join(comment)}${end}`;
+  const head = name === undefined ? "" : `event:${behaviour.noSpace === true ? "" : " "}${name}${end}`;
+  return `${comment && comment + end}${head}${lines.map((line) => field + line + end).join(comment)}${end}`;
 }
 
 export function encode(body: Buffer, encoding: StubBehaviour["encoding"]): Buffer {

@@ -1,8 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { streamedAnswer, wholeAnswer } from "./answer.ts";
+import { type AskedFor, streamedAnswer, wholeAnswer } from "./answer.ts";
+import { messageError } from "./anthropic-answer.ts";
+import { refusalOfMessages } from "./anthropic-check.ts";
 import { defaultBehaviour, type StubBehaviour } from "./behaviour.ts";
 import { deliver } from "./deliver.ts";
+import { anthropicDialect, openAiDialect } from "./dialects.ts";
 import { eventText } from "./framing.ts";
 
 export type { StubBehaviour, StubToolCall, ToolCallForm } from "./behaviour.ts";
@@ -54,7 +57,10 @@ export type StubUpstream = {
 const requestsKept = 1000;
 const queueMax = 10_000;
 
-/** An upstream on loopback that answers at once, or as a test scripts it. It can be steered over HTTP too. */
+/**
+ * An upstream on loopback that answers at once, or as a test scripts it, in OpenAI's dialect and on `/v1/messages` in
+ * Anthropic's. It can be steered over HTTP too.
+ */
 export async function startStubUpstream(options: { port?: number } = {}): Promise<StubUpstream> {
   const stub = new Stub();
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -124,7 +130,12 @@ class Stub {
     if (path.startsWith("/__stub/")) return this.#steer(path, request, body, response);
     this.stats.calls += 1;
     const recorded = this.#record(request, path, body, response);
-    if (request.method === "GET" && path === "/v1/models") return sendJson(response, 200, modelList);
+    if (request.method === "GET" && path === "/v1/models") {
+      return sendJson(response, 200, isAnthropic(request) ? anthropicModels : modelList);
+    }
+    if (request.method === "POST" && path === "/v1/messages") {
+      return this.#message(request, response, recorded, body);
+    }
     if (request.method !== "POST" || path !== "/v1/chat/completions") {
       return sendJson(response, 404, {
         error: { message: "The stub has no such route.", type: "not_found" },
@@ -144,9 +155,34 @@ class Stub {
     return deliver({
       response,
       behaviour: behaviour ?? defaultBehaviour(model),
+      dialect: openAiDialect,
       asked,
       stream,
       authorization,
+    });
+  }
+
+  /** A call in Anthropic's dialect; what the real API would refuse is refused, and costs nothing. */
+  async #message(
+    request: IncomingMessage,
+    response: ServerResponse,
+    recorded: StubRequest,
+    // biome-ignore lint/suspicious/noExplicitAny: whatever was sent
+    body: any,
+  ): Promise<void> {
+    const refusal = refusalOfMessages(body, request.headers["anthropic-version"]);
+    if (refusal !== null) return sendJson(response, 400, messageError(400, refusal));
+    this.stats.billableCalls += 1;
+    const { model } = body;
+    const asked: AskedFor = { model, n: 1, includeUsage: true };
+    const key = request.headers["x-api-key"];
+    return deliver({
+      response,
+      behaviour: this.#behaviourFor(model, recorded) ?? {},
+      dialect: anthropicDialect,
+      asked,
+      stream: body.stream === true,
+      authorization: Array.isArray(key) ? key[0] : key,
     });
   }
 
@@ -234,6 +270,22 @@ const modelList = {
     }),
   ),
 };
+
+const anthropicModels = {
+  data: modelList.data.map(({ id }) => ({
+    type: "model",
+    id,
+    display_name: id,
+    created_at: "2026-01-01T00:00:00Z",
+  })),
+  has_more: false,
+  first_id: modelList.data[0]!.id,
+  last_id: modelList.data.at(-1)!.id,
+};
+
+function isAnthropic(request: IncomingMessage): boolean {
+  return request.headers["anthropic-version"] !== undefined;
+}
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "content-type": "application/json" });

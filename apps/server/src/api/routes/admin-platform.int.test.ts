@@ -298,8 +298,8 @@ describe("the health of an upstream", () => {
     await request.close({ attempts, chargeUsd: usd("0"), costUsd: usd("0"), lines: [] });
     const views = await money.database.read({ purpose: "operator" }, (tx) =>
       readProviderViews(tx, [
-        { name: "litellm", baseUrl: "https://litellm.example", masked: [] },
-        { name: "silent", baseUrl: "https://silent.example", masked: [] },
+        { name: "litellm", baseUrl: "https://litellm.example", dialect: "openai", masked: [] },
+        { name: "silent", baseUrl: "https://silent.example", dialect: "openai", masked: [] },
       ]),
     );
     expect(views).toMatchObject([
