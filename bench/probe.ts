@@ -2,7 +2,7 @@ import { openDatabase } from "@modelfaucet/server/lib/db.ts";
 import { uuidV7 } from "@modelfaucet/server/lib/ids.ts";
 import { parseUsd, type Usd, zeroUsd } from "@modelfaucet/server/lib/money.ts";
 import { createBooks, readEpoch, walletSpec } from "@modelfaucet/server/modules/books/books.ts";
-import type { RequestFacts, Settlement } from "@modelfaucet/server/modules/books/items.ts";
+import { credits, type RequestFacts, type Settlement } from "@modelfaucet/server/modules/books/items.ts";
 import type { Ground } from "./ground.ts";
 import type { Slice } from "./load.ts";
 import type { Rig } from "./rig.ts";
@@ -111,6 +111,7 @@ function settlementOf(ground: Ground): Settlement {
     provider: "stub",
     model: ground.model,
     servedModel: ground.model,
+    payer: credits,
     tokens: { input: 100, cachedInput: 0, cacheWrite: 0, output: 50, reasoning: 0 },
     requests: 1,
     usageSource: "provider",

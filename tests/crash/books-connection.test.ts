@@ -2,7 +2,7 @@ import { type Database, openDatabase } from "@modelfaucet/server/lib/db.ts";
 import { uuidV7 } from "@modelfaucet/server/lib/ids.ts";
 import { parseUsd, type Usd, zeroUsd } from "@modelfaucet/server/lib/money.ts";
 import { type Books, createBooks, readEpoch } from "@modelfaucet/server/modules/books/books.ts";
-import type { RequestFacts, Settlement } from "@modelfaucet/server/modules/books/items.ts";
+import { credits, type RequestFacts, type Settlement } from "@modelfaucet/server/modules/books/items.ts";
 import { walletSpec } from "@modelfaucet/server/modules/books/rules.ts";
 import { createTestDatabase, type TestDatabase } from "@modelfaucet/testkit/database.ts";
 import { insertEndUser, insertTenant, type TestTenant } from "@modelfaucet/testkit/tenant.ts";
@@ -164,6 +164,7 @@ async function close(requestId: string): Promise<void> {
     provider: "stub",
     model: "stub-text",
     servedModel: "stub-text",
+    payer: credits,
     tokens: { input: 100, cachedInput: 0, cacheWrite: 0, output: 50, reasoning: 0 },
     requests: 1,
     usageSource: "provider",

@@ -1,11 +1,12 @@
 import { uuidV7 } from "@modelfaucet/server/lib/ids.ts";
 import { type Usd, zeroUsd } from "@modelfaucet/server/lib/money.ts";
-import type {
-  CloseItem,
-  MoveItem,
-  OpenItem,
-  RequestFacts,
-  Settlement,
+import {
+  type CloseItem,
+  credits,
+  type MoveItem,
+  type OpenItem,
+  type RequestFacts,
+  type Settlement,
 } from "@modelfaucet/server/modules/books/items.ts";
 import { walletSpec } from "@modelfaucet/server/modules/books/rules.ts";
 import type { TestTenant } from "@modelfaucet/testkit/tenant.ts";
@@ -56,6 +57,7 @@ export function settlementOf(outcome: Settlement["outcome"], chargeUsd: Usd): Se
     provider: "stub",
     model: "stub-text",
     servedModel: "stub-text",
+    payer: credits,
     tokens: { input: 100, cachedInput: 0, cacheWrite: 0, output: 50, reasoning: 0 },
     requests: chargeUsd > 0n ? 1 : 0,
     usageSource: "provider",

@@ -8,6 +8,7 @@ import {
   unknownNameWarnings,
 } from "./config/rules.ts";
 import type { Ring } from "./config/secret-kinds.ts";
+import { digestsOfSecrets } from "./config/secrets.ts";
 import { type Values, type Variable, type VariableName, variables } from "./config/variables.ts";
 
 export type { Environment, Fault } from "./config/rules.ts";
@@ -174,6 +175,8 @@ function configOf(values: Values, production: boolean, warnings: readonly string
     secretEncryptionKey: (values.SECRET_ENCRYPTION_KEY ?? null) as Ring | null,
     adminToken: (values.ADMIN_TOKEN ?? null) as Ring | null,
     developerAdminToken: (values.DEVELOPER_ADMIN_TOKEN ?? null) as Ring | null,
+    /** Of every secret of this environment, by its variable. */
+    secretDigests: digestsOfSecrets(values),
     urls: {
       api: values.API_PUBLIC_BASE_URL,
       gateway: withVersion(values.GATEWAY_PUBLIC_BASE_URL),
@@ -207,6 +210,7 @@ function configOf(values: Values, production: boolean, warnings: readonly string
       maxRetries: values.PROVIDER_MAX_RETRIES,
       retryDelayMs: values.PROVIDER_RETRY_DELAY_MS,
       maxConnections: values.PROVIDER_MAX_CONNECTIONS,
+      circuit: { failures: values.CIRCUIT_FAILURES, openMs: values.CIRCUIT_OPEN_MS },
     },
     gateway: {
       maxInFlight: values.GATEWAY_MAX_IN_FLIGHT,

@@ -1,5 +1,4 @@
 import type { Config } from "./config.ts";
-import type { Run } from "./flows/complete/run.ts";
 import { parseHostMap } from "./lib/egress/host-map.ts";
 import { createResolver } from "./lib/egress/resolver.ts";
 import type { InstanceFacts } from "./lib/instance-facts.ts";
@@ -137,7 +136,6 @@ export function watched(box: SecretBox, facts: InstanceFacts, metrics: Metrics):
 /** Counts a settled call: its outcome, its tokens and its money. */
 export function countSettled(
   metrics: Metrics,
-  run: Run,
   settlement: Settlement,
   figures: SettledFigures,
 ): void {

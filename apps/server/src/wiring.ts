@@ -2,7 +2,10 @@ import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
+import { ownKeyOf } from "./flows/complete/own-key.ts";
+import type { PlannableKey } from "./flows/complete/payers.ts";
 import type { PlannableFeature } from "./flows/complete/plan.ts";
+import { keyPlaceOf } from "./flows/key-place.ts";
 import { recordKeyFinding } from "./flows/provider-keys.ts";
 import { createSwitchStopper } from "./flows/stop-switched.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
@@ -20,7 +23,7 @@ import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token
 import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
-import { type Credentials, createCredentials } from "./modules/credential/credential.ts";
+import { type Credential, type Credentials, createCredentials } from "./modules/credential/credential.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
@@ -28,8 +31,13 @@ import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
-import { type ConfiguredUpstream, createUpstreams, type Upstreams } from "./modules/routing/routing.ts";
-import { createSwitches, type Switches } from "./modules/switch/switch.ts";
+import {
+  type ConfiguredUpstream,
+  createCircuits,
+  createUpstreams,
+  type Upstreams,
+} from "./modules/routing/routing.ts";
+import { createSwitches, featureTarget, type Switches } from "./modules/switch/switch.ts";
 import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
@@ -108,7 +116,12 @@ export async function createSystem(
       facts.switched(seconds);
     },
   });
-  const directory = createDirectory({ database, feed, effectiveManifest });
+  const directory = createDirectory({
+    database,
+    feed,
+    effectiveManifest,
+    isFeatureOff: (appId, key) => switches.isOff("feature", featureTarget(appId, key)),
+  });
   const misses = createMissLimiter(() => performance.now());
   const sessions = createSessionCache({ database, feed, misses });
   const developerTokens = createDeveloperTokens({ database, misses });
@@ -298,6 +311,8 @@ function completeContextOf(parts: Parts): CompleteContext {
       openai: createOpenAiCompatibleProvider({ outbound: parts.outbound, answerLimitBytes }),
       anthropic: createAnthropicProvider({ outbound: parts.outbound, answerLimitBytes }),
     },
+    circuits: createCircuits({ ...config.providers.circuit, now: () => performance.now() }),
+    ...keysIn(parts),
     timeouts: {
       streamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.firstByteTimeoutMs },
       unstreamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.unstreamedTimeoutMs },
@@ -323,13 +338,41 @@ function completeContextOf(parts: Parts): CompleteContext {
       metrics.overheadMs.observe({ stage }, ms);
       if (stage === "total") parts.facts.called(ms);
     },
-    onSettled: (run, settlement, figures) => countSettled(metrics, run, settlement, figures),
+    onSettled: (settlement, figures) => countSettled(metrics, settlement, figures),
     onLate: (done) => {
       metrics.settlementsPending.inc();
       parts.facts.settlesLate(done);
       void done.finally(() => metrics.settlementsPending.dec());
     },
     onError: (err) => log.error({ err }, "a request could not be settled yet"),
+  };
+}
+
+/** Own keys and the developer's: where they lead, and what is to be known of them. */
+function keysIn({
+  config,
+  credentials,
+  upstreams,
+  feed,
+}: Parts): Pick<CompleteContext, "keysOf" | "ownKeyOf" | "onKey"> {
+  const placing = { upstreams, production: config.production };
+  const plannable = (key: Credential): PlannableKey => ({
+    ...key,
+    ...(keyPlaceOf(key.provider, placing) ?? { door: "tenant" }),
+  });
+  return {
+    keysOf: {
+      user: async (appId, endUserId) => (await credentials.ofUser(appId, endUserId)).map(plannable),
+      developer: async (appId) => (await credentials.ofApp(appId)).map(plannable),
+    },
+    ownKeyOf: (headers, isSecure) => ownKeyOf(headers, isSecure, (provider) => keyPlaceOf(provider, placing)),
+    onKey: (key, outcome) => {
+      const known = key as PlannableKey & Partial<Credential>;
+      // One that came with its request is known to nobody.
+      if (known.id === null || known.ownerScope === undefined) return;
+      if (outcome === "served") credentials.used(known as Credential, feed.now());
+      else credentials.refused(known as Credential);
+    },
   };
 }
 

@@ -3,6 +3,9 @@
  * text asks again, and a lowered fee does not.
  */
 const textVersion = "byok-1";
+/** The text beside the user's own machine; nothing is charged there. */
+export const localDisclosureVersion = "local-1";
+
 const form = /^byok-1:(\d{1,12}\.\d{8})$/;
 
 /** `feeUsd`: eight decimals. For example `byok-1:0.00050000`. */

@@ -7,6 +7,7 @@ import {
   oneOf,
   percent,
   providerName,
+  type RouteMode,
   rateIn,
   reserved,
   routeMode,
@@ -55,7 +56,10 @@ const modelEntryObject = z.strictObject({
   model: modelName,
   max_output_tokens: z.int().min(1).max(10_000_000).optional(),
   options: modelOptions.optional(),
-  ...reserved(3, "routes", "quality"),
+  /** The cloud routes that may use it; absent: all of the policy's. */
+  routes: z.array(routeModeIn).min(1).max(4).optional(),
+  /** What its developer thinks of it, 0..100; `min_quality` compares. */
+  quality: z.int().min(0).max(100).optional(),
 });
 
 /** `provider/model`, split at the first slash. */
@@ -77,6 +81,8 @@ export type ModelEntry = {
   model: string;
   max_output_tokens?: number;
   options?: Record<string, unknown>;
+  routes?: RouteMode[];
+  quality?: number;
 };
 
 /** The object form of an entry of `models`. */
@@ -90,6 +96,8 @@ export function modelEntryOf(entry: z.output<typeof modelEntry>): ModelEntry {
     model: entry.model,
     ...(entry.max_output_tokens === undefined ? {} : { max_output_tokens: entry.max_output_tokens }),
     ...(entry.options === undefined ? {} : { options: entry.options }),
+    ...(entry.routes === undefined ? {} : { routes: entry.routes }),
+    ...(entry.quality === undefined ? {} : { quality: entry.quality }),
   };
 }
 
@@ -107,7 +115,13 @@ export const featureLimits = z.strictObject({
   user_concurrency: rateIn.optional(),
 });
 
-export const policyIn = z.strictObject({
+/** What a model must be able to do for a feature; `long_context` is 100,000 tokens and more. */
+export const requirement = oneOf(["tools", "vision", "json", "embeddings", "long_context"], {
+  audio: "later",
+  images: "later",
+});
+
+const policyFields = z.strictObject({
   route_preference: z
     .array(routeModeIn)
     .min(1)
@@ -115,33 +129,72 @@ export const policyIn = z.strictObject({
     .refine((modes) => new Set(modes).size === modes.length, { error: "must not repeat a route mode" })
     .optional(),
   models: modelList.optional(),
-  model_policy: oneOf(["in_order"], {
-    cheapest_sufficient: 3,
+  model_policy: oneOf(["in_order", "cheapest_sufficient"], {
     quality_first: "later",
     latency_first: "later",
   }).optional(),
-  privacy: oneOf(["standard"], { local_only: 3, redact_pii_before_cloud: "later" }).optional(),
+  privacy: oneOf(["standard", "local_only"], { redact_pii_before_cloud: "later" }).optional(),
   limits: featureLimits.optional(),
-  ...reserved(3, "requires", "min_quality", "fallback_to_platform"),
+  requires: z.array(requirement).max(5).optional(),
+  min_quality: z.int().min(0).max(100).optional(),
+  /** From the developer's key to credits alone; an own key or machine falls back only where its user said so. */
+  fallback_to_platform: z.boolean().optional(),
   ...reserved("later", "sensitive_fields"),
+});
+
+export const policyIn = policyFields.superRefine((policy, context) => {
+  if (policy.privacy !== "local_only") return;
+  if ((policy.route_preference ?? ["platform"]).some((mode) => mode !== "local")) {
+    context.addIssue({
+      code: "custom",
+      path: ["route_preference"],
+      message: 'must be ["local"] where privacy is local_only',
+    });
+  }
 });
 export type Policy = z.output<typeof policyIn>;
 
-export const pricingIn = z.strictObject({
-  mode: oneOf(["usage_markup"], { fixed_fee: 3, fixed_price: 3 }).optional(),
+const pricingFields = z.strictObject({
+  mode: oneOf(["usage_markup", "fixed_fee", "fixed_price"]).optional(),
   markup_percent: percent.optional(),
+  developer_key_markup_percent: percent.optional(),
   request_fee_usd: moneyIn.optional(),
+  fixed_fee_usd: moneyIn.optional(),
+  fixed_price_usd: moneyIn.optional(),
+  byok_fee_usd: moneyIn.optional(),
+  local_fee_usd: moneyIn
+    .refine((amount) => !/[1-9]/.test(amount), { error: "above 0 is not available yet: the local fee is 0" })
+    .optional(),
   developer_share_bps: shareBps.optional(),
-  ...reserved(
-    3,
-    "developer_key_markup_percent",
-    "fixed_fee_usd",
-    "fixed_price_usd",
-    "byok_fee_usd",
-    "local_fee_usd",
-  ),
   ...reserved(4, "free_allowance"),
   ...reserved("later", "beneficiaries"),
+});
+
+/** Which fields say the price in which mode; the first of each has to be there where the mode has no default for it. */
+const fieldsOfMode = {
+  usage_markup: ["markup_percent", "developer_key_markup_percent", "request_fee_usd"],
+  fixed_fee: ["fixed_fee_usd"],
+  fixed_price: ["fixed_price_usd"],
+} as const;
+
+export const pricingIn = pricingFields.superRefine((pricing, context) => {
+  const mode = pricing.mode ?? "usage_markup";
+  for (const [other, names] of Object.entries(fieldsOfMode)) {
+    for (const name of names) {
+      if (other !== mode && pricing[name] !== undefined)
+        context.addIssue({
+          code: "custom",
+          path: [name],
+          message: `belongs to mode ${other}, not to ${mode}`,
+        });
+    }
+  }
+  if (mode !== "usage_markup" && pricing[fieldsOfMode[mode][0]] === undefined)
+    context.addIssue({
+      code: "custom",
+      path: [fieldsOfMode[mode][0]],
+      message: `is what mode ${mode} needs`,
+    });
 });
 export type Pricing = z.output<typeof pricingIn>;
 
@@ -153,10 +206,15 @@ export const effectivePolicy = z.strictObject({
       model: modelName,
       max_output_tokens: z.int().optional(),
       options: z.record(z.string(), z.json()).optional(),
+      routes: z.array(routeMode).optional(),
+      quality: z.int().optional(),
     }),
   ),
-  model_policy: z.literal("in_order"),
-  privacy: z.literal("standard"),
+  model_policy: z.enum(["in_order", "cheapest_sufficient"]),
+  privacy: z.enum(["standard", "local_only"]),
+  requires: z.array(requirement),
+  min_quality: z.int(),
+  fallback_to_platform: z.boolean(),
   limits: z.strictObject({
     max_input_tokens: z.int().optional(),
     max_output_tokens: z.int(),
@@ -174,9 +232,15 @@ export const effectivePolicy = z.strictObject({
 export type EffectivePolicy = z.output<typeof effectivePolicy>;
 
 export const effectivePricing = z.strictObject({
-  mode: z.literal("usage_markup"),
+  mode: z.enum(["usage_markup", "fixed_fee", "fixed_price"]),
+  /** 0 in the other modes. */
   markup_percent: z.number(),
+  developer_key_markup_percent: z.number(),
+  /** Added to each request: `request_fee_usd`, or `fixed_fee_usd` in that mode. */
   request_fee_usd: moneyOut,
+  fixed_price_usd: moneyOut.optional(),
+  byok_fee_usd: moneyOut,
+  local_fee_usd: moneyOut,
   developer_share_bps: shareBps,
 });
 export type EffectivePricing = z.output<typeof effectivePricing>;
@@ -198,16 +262,31 @@ export function effectiveManifest(
     policy: {
       route_preference: policy.route_preference ?? ["platform"],
       models: (policy.models?.map(modelEntryOf) ?? [...defaults.autoText]) as EffectivePolicy["models"],
-      model_policy: "in_order",
-      privacy: "standard",
+      model_policy: policy.model_policy ?? "in_order",
+      privacy: policy.privacy ?? "standard",
+      requires: policy.requires ?? [],
+      min_quality: policy.min_quality ?? 0,
+      fallback_to_platform: policy.fallback_to_platform ?? false,
       limits: effectiveLimits(policy.limits ?? {}),
     },
-    pricing: {
-      mode: "usage_markup",
-      markup_percent: pricing.markup_percent ?? defaultMarkupPercent,
-      request_fee_usd: eightDecimals(pricing.request_fee_usd ?? "0"),
-      developer_share_bps: pricing.developer_share_bps ?? defaults.developerShareBps,
-    },
+    pricing: effectivePricingOf(pricing, defaults.developerShareBps),
+  };
+}
+
+function effectivePricingOf(pricing: Pricing, defaultShareBps: number): EffectivePricing {
+  const mode = pricing.mode ?? "usage_markup";
+  const markup = mode === "usage_markup" ? (pricing.markup_percent ?? defaultMarkupPercent) : 0;
+  return {
+    mode,
+    markup_percent: markup,
+    developer_key_markup_percent: pricing.developer_key_markup_percent ?? markup,
+    request_fee_usd: eightDecimals(pricing.request_fee_usd ?? pricing.fixed_fee_usd ?? "0"),
+    ...(pricing.fixed_price_usd === undefined
+      ? {}
+      : { fixed_price_usd: eightDecimals(pricing.fixed_price_usd) }),
+    byok_fee_usd: eightDecimals(pricing.byok_fee_usd ?? "0"),
+    local_fee_usd: eightDecimals(pricing.local_fee_usd ?? "0"),
+    developer_share_bps: pricing.developer_share_bps ?? defaultShareBps,
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { byokDisclosureVersion, coversDisclosure } from "./disclosure.ts";
 import { laterRouteSentence } from "./later-routes.ts";
 import { effectiveManifest, policyIn, pricingIn } from "./manifest.ts";
 import { routeName } from "./route.ts";
@@ -38,17 +39,42 @@ test("a time without an offset is refused", () => {
 });
 
 test("a reserved field is refused with the package that brings it", () => {
-  const issues = policyIn.safeParse({
-    requires: ["tools"],
-    privacy: "local_only",
-    route_preference: ["byok"],
-  }).error!.issues;
-  expect(issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).sort()).toEqual([
-    "privacy: the value local_only comes with package 3 and is not available yet",
-    "requires: comes with package 3 and is not available yet",
-    "route_preference.0: the value byok comes with package 3 and is not available yet",
+  const issues = pricingIn.safeParse({ free_allowance: {}, mode: "usage_markup" }).error!.issues;
+  expect(issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`)).toEqual([
+    "free_allowance: comes with package 4 and is not available yet",
   ]);
   expect(reserved("later", "x").x.safeParse(null).success).toBe(false);
+});
+
+test("what must not leave the device has no other route", () => {
+  const paths = (policy: unknown) =>
+    policyIn.safeParse(policy).error?.issues.map(({ path }) => path.join("."));
+  expect(paths({ privacy: "local_only" })).toEqual(["route_preference"]);
+  expect(paths({ privacy: "local_only", route_preference: ["local", "byok"] })).toEqual(["route_preference"]);
+  expect(paths({ privacy: "local_only", route_preference: ["local"] })).toBeUndefined();
+});
+
+test("a price is said in the fields of its mode", () => {
+  const paths = (pricing: unknown) =>
+    pricingIn.safeParse(pricing).error?.issues.map(({ path }) => path.join("."));
+  expect(paths({ fixed_fee_usd: "0.01" })).toEqual(["fixed_fee_usd"]);
+  expect(paths({ mode: "fixed_price" })).toEqual(["fixed_price_usd"]);
+  expect(paths({ mode: "fixed_price", fixed_price_usd: "0.01", markup_percent: 3 })).toEqual([
+    "markup_percent",
+  ]);
+  expect(paths({ mode: "fixed_fee", fixed_fee_usd: "0" })).toBeUndefined();
+  expect(paths({ local_fee_usd: "0.01" })).toEqual(["local_fee_usd"]);
+  expect(paths({ local_fee_usd: "0.00" })).toBeUndefined();
+});
+
+test("a lowered fee is agreed to already, a raised one and another text are not", () => {
+  const agreed = byokDisclosureVersion("0.00050000");
+  expect(coversDisclosure(agreed, "0.00050000")).toBe(true);
+  expect(coversDisclosure(agreed, "0.00000000")).toBe(true);
+  expect(coversDisclosure(agreed, "0.00050001")).toBe(false);
+  expect(coversDisclosure(byokDisclosureVersion("10.00000000"), "9.00000000")).toBe(true);
+  for (const other of [null, undefined, "", "byok-0:1.00000000", "byok-1:1", `${agreed} `, "local-1"])
+    expect(coversDisclosure(other, "0.00000000"), String(other)).toBe(false);
 });
 
 test("an empty manifest has every default", () => {
@@ -59,12 +85,18 @@ test("an empty manifest has every default", () => {
       models: [{ provider: "simulated", model: "sim-small" }],
       model_policy: "in_order",
       privacy: "standard",
+      requires: [],
+      min_quality: 0,
+      fallback_to_platform: false,
       limits: { max_output_tokens: 4096 },
     },
     pricing: {
       mode: "usage_markup",
       markup_percent: 30,
+      developer_key_markup_percent: 30,
       request_fee_usd: "0.00000000",
+      byok_fee_usd: "0.00000000",
+      local_fee_usd: "0.00000000",
       developer_share_bps: 4000,
     },
   });

@@ -106,6 +106,9 @@ export function wholeNumber(least: number, most: number) {
     });
 }
 
+/** How long what is replaced still holds, in seconds; 0 ends it now. */
+export const overlapSeconds = z.int().min(0).max(604_800).default(86_400);
+
 /** The query of every list: `limit` 1..200 (50), an opaque `cursor`, and the half open interval `from`..`to`. */
 export const listQuery = {
   limit: wholeNumber(1, 200).default(50),
@@ -153,9 +156,10 @@ export function oneOf<const Word extends string>(
   });
 }
 
-/** The four words for who pays. In package 1 every route is `platform`. */
+/** The four words for who pays. */
 export const routeMode = z.enum(["platform", "developer_key", "byok", "local"]);
-export const routeModeIn = oneOf(["platform"], { developer_key: 3, byok: 3, local: 3 });
+export const routeModeIn = oneOf(["platform", "developer_key", "byok", "local"]);
+export type RouteMode = z.output<typeof routeMode>;
 
 /** A JSON object of at most 4 KiB and 50 keys. */
 export const metadataIn = z

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { browserPrefixes } from "./reserved.ts";
 import { type Variable, variables } from "./variables.ts";
 
@@ -57,6 +58,20 @@ export function secretPartsOf(text: string | undefined): string[] {
   if (whole.startsWith("ring:")) return whole.slice("ring:".length).split(",").map(decodedOrAsIs);
   const password = /^[a-z][a-z0-9+.-]*:\/\//i.test(whole) ? URL.parse(whole)?.password : undefined;
   return [password ? decodedOrAsIs(password) : whole];
+}
+
+/** The secrets among judged values of the table, as SHA-256 in hex: a leaked one is known again, and nothing is held by it. */
+export function digestsOfSecrets(values: {
+  readonly [name: string]: unknown;
+}): { name: string; digest: string }[] {
+  const digest = (text: string) => createHash("sha256").update(text).digest("hex");
+  return secretNames.flatMap((name) =>
+    [values[name]]
+      .flat()
+      .filter((value) => typeof value === "string")
+      .flatMap((value) => [...new Set([value, ...secretPartsOf(value)])])
+      .map((value) => ({ name, digest: digest(value) })),
+  );
 }
 
 export function isBrowserName(name: string): boolean {

@@ -416,6 +416,18 @@ export const variables = {
     default: "250",
     doc: "Upper bound of the random wait before a further attempt.",
   },
+  CIRCUIT_FAILURES: {
+    for: ["gateway"],
+    kind: integer(1, 1_000_000),
+    default: "5",
+    doc: "Failures of one upstream in a row after which it is left alone for a while.",
+  },
+  CIRCUIT_OPEN_MS: {
+    for: ["gateway"],
+    kind: integer(10, 3_600_000),
+    default: "30000",
+    doc: "How long it is left alone; then one request tries.",
+  },
   PROVIDER_MAX_CONNECTIONS: {
     for: ["gateway"],
     kind: integer(1, 65_535),

@@ -1,12 +1,19 @@
 import type { Database, Tx } from "../lib/db.ts";
 import { type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
 import type { Books } from "../modules/books/books.ts";
-import type { CloseItem, KeyClaim, Settlement } from "../modules/books/items.ts";
+import {
+  type CloseItem,
+  credits,
+  type KeyClaim,
+  type RouteMode,
+  type Settlement,
+} from "../modules/books/items.ts";
 
 /** A hold whose lease ended: its process has died, or has lost the database for longer than we have. */
 type Abandoned = {
   app_id: string;
   id: string;
+  route_mode: RouteMode;
   provider: string;
   model: string;
   progress: { attempt?: number; sent?: boolean; output_tokens?: number; cost_usd?: string };
@@ -74,7 +81,7 @@ export function createRecovery(options: {
 /** Holds whose lease ended long enough ago; those that somebody is closing right now are left to them. */
 export async function findAbandoned(tx: Tx): Promise<Abandoned[]> {
   return tx<Abandoned[]>`
-    select app_id, id, provider, model, progress, idempotency_caller, idempotency_route, idempotency_key,
+    select app_id, id, route_mode, provider, model, progress, idempotency_caller, idempotency_route, idempotency_key,
       (extract(epoch from mf_now() - created_at) * 1000)::float8 as age_ms
     from holds where lease_until < mf_now() - make_interval(secs => ${graceSeconds})
     order by lease_until limit ${mostAtOnce}`;
@@ -98,7 +105,7 @@ export async function voidOpenHolds(options: { database: Database; books: Books 
 
 async function findOpen(tx: Tx): Promise<Abandoned[]> {
   return tx<Abandoned[]>`
-    select app_id, id, provider, model, progress, idempotency_caller, idempotency_route, idempotency_key,
+    select app_id, id, route_mode, provider, model, progress, idempotency_caller, idempotency_route, idempotency_key,
       (extract(epoch from mf_now() - created_at) * 1000)::float8 as age_ms
     from holds order by app_id, id limit ${mostAtOnce}`;
 }
@@ -130,6 +137,7 @@ function flagged(hold: Abandoned, errorCode: string): Settlement {
     provider: hold.provider,
     model: hold.model,
     servedModel: hold.model,
+    payer: { ...credits, routeMode: hold.route_mode },
     tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0 },
     requests: 0,
     usageSource: "estimated",

@@ -2,7 +2,7 @@ import type { Database } from "../lib/db.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import { parseUsd, type Usd, zeroUsd } from "../lib/money.ts";
 import { type Books, walletSpec } from "../modules/books/books.ts";
-import type { RequestFacts, Settlement } from "../modules/books/items.ts";
+import { credits, type RequestFacts, type Settlement } from "../modules/books/items.ts";
 
 export type Probe = {
   appId: string;
@@ -71,6 +71,7 @@ const freeSettlement: Settlement = {
   provider: "simulated",
   model: "sim-small",
   servedModel: "sim-small",
+  payer: credits,
   tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0, reasoning: 0 },
   requests: 1,
   usageSource: "provider",

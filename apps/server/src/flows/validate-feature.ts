@@ -2,11 +2,11 @@ import type { EffectivePricing, Policy, Pricing } from "@modelfaucet/contract/ma
 import type { Tx } from "../lib/db.ts";
 import { formatUsd } from "../lib/money.ts";
 import { previewFigures } from "../modules/books/books.ts";
-import type { Settlement } from "../modules/books/items.ts";
+import { credits, type RouteMode, type Settlement } from "../modules/books/items.ts";
 import type { DeveloperCaller } from "../modules/identity/identity.ts";
 import { type ModelPrice, type PriceBook, type Rated, rate } from "../modules/pricing/pricing.ts";
 import type { EffectiveManifest } from "../modules/tenancy/tenancy.ts";
-import { ruleOf } from "./complete/plan.ts";
+import { ruleOf } from "./complete/payers.ts";
 import { requireApp } from "./developers-calling.ts";
 import { judgeManifest, warningsOf } from "./features.ts";
 
@@ -17,7 +17,7 @@ export type ParsedManifest = { policy: Policy; pricing: Pricing } | { issues: Ma
 export type ManifestIssue = { path: string; message: string };
 
 export type ExampleItem = {
-  route_mode: "platform";
+  route_mode: RouteMode;
   provider: string;
   model: string;
   upstream_cost_usd: string;
@@ -55,9 +55,11 @@ export async function validateFeature(
   const { effective } = judged;
   const { models } = effective.policy;
   const isPriced = (provider: string, model: string): boolean => deps.prices.find(provider, model) !== null;
-  const items = models.flatMap(({ provider, model }) => {
+  const modes = effective.policy.route_preference.filter((mode) => mode !== "local");
+  const items = models.flatMap(({ provider, model, routes }) => {
     const price = deps.prices.find(provider, model);
-    return price === null ? [] : [exampleOf(price, effective.pricing)];
+    const paying = modes.filter((mode) => routes?.includes(mode) ?? true);
+    return price === null ? [] : paying.map((mode) => exampleOf(price, mode, effective.pricing));
   });
   return {
     valid: true,
@@ -69,15 +71,15 @@ export async function validateFeature(
 }
 
 /** The one pricing function and the one split, as for a request that was served and paid by its user's own money. */
-function exampleOf(price: ModelPrice, pricing: EffectivePricing): ExampleItem {
-  const rule = ruleOf(pricing, false);
+function exampleOf(price: ModelPrice, mode: RouteMode, pricing: EffectivePricing): ExampleItem {
+  const rule = ruleOf(pricing, mode, false);
   const rated = rate(exampleTokens, price, rule);
   const figures = previewFigures(
     settlementOf(price, rated, rule.developerShareBps, pricing),
     rated.chargeUsd,
   );
   return {
-    route_mode: "platform",
+    route_mode: mode,
     provider: price.provider,
     model: price.model,
     upstream_cost_usd: formatUsd(figures.upstreamCostUsd),
@@ -101,6 +103,7 @@ function settlementOf(
     provider: price.provider,
     model: price.model,
     servedModel: price.model,
+    payer: credits,
     tokens: exampleTokens,
     requests: 1,
     usageSource: "estimated",

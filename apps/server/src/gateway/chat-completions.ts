@@ -20,6 +20,8 @@ export type GatewayCall = {
   session: SessionContext;
   body: unknown;
   rawBody: Buffer;
+  /** Whether it came over TLS, or from this very machine where nothing is at stake. */
+  isSecure: boolean;
   startedAt: number;
   /** Headers that every answer carries: request id, CORS. */
   headers: Readonly<Record<string, string>>;
@@ -51,7 +53,12 @@ export async function chatCompletions(
         route: header(request, "x-modelfaucet-route"),
         idempotencyKey: header(request, "idempotency-key"),
         idempotency: header(request, "x-modelfaucet-idempotency"),
+        ownKey: {
+          provider: header(request, "x-modelfaucet-provider"),
+          key: header(request, "x-modelfaucet-provider-key"),
+        },
       },
+      isSecure: call.isSecure,
       startedAt: call.startedAt,
       trace: request.trace,
     },
@@ -197,6 +204,7 @@ function noteEnding(
   if (run.settleMs !== null) context.onStage("settle", run.settleMs);
   context.onStage("total", oursMs);
   Object.assign(request.logFacts ?? {}, {
+    route_mode: run.route.mode,
     provider: run.route.provider,
     model: run.route.model,
     attempts: run.attempts.length,
@@ -211,7 +219,8 @@ function answerHeaders({ run }: Completion): Record<string, string> {
   return {
     ...run.rates?.headers,
     "x-modelfaucet-request-id": requestIdOf(run.requestId),
-    "x-modelfaucet-route-mode": run.facts.routeMode,
+    "x-modelfaucet-route-mode": run.route.mode,
+    ...(run.dropped.length === 0 ? {} : { "x-modelfaucet-dropped": run.dropped.join(", ") }),
     "x-modelfaucet-model": headerText(run.route.model),
     ...(run.route.outputLimit === null
       ? {}
@@ -240,8 +249,6 @@ function overheadMs({ run }: Completion, startedAt: number): number {
 const laterHeaders: Readonly<Record<string, string>> = {
   "x-modelfaucet-max-price-usd": "price caps come with quotes",
   "x-modelfaucet-quote": "quotes come later",
-  "x-modelfaucet-provider": "own keys come later",
-  "x-modelfaucet-provider-key": "own keys come later",
   "x-modelfaucet-user": "calls for a user by developer token come later",
 };
 

@@ -1,7 +1,10 @@
-import { callableModels, type PlanContext, ruleOf } from "../flows/complete/plan.ts";
+import { planPayers } from "../flows/complete/choice.ts";
+import type { Route } from "../flows/complete/payers.ts";
+import { callableModels, type PlanContext, type PlannableFeature } from "../flows/complete/plan.ts";
 import { ApiError } from "../lib/errors.ts";
 import { formatUsd } from "../lib/money.ts";
 import { type ModelPrice, pricesWithMarkup } from "../modules/pricing/pricing.ts";
+import type { ListedModel } from "../modules/routing/routing.ts";
 import type { JsonObject } from "../providers/provider.ts";
 
 /** GET /v1/models: exactly what this session may call, with the prices that its user pays. */
@@ -26,22 +29,18 @@ export function findModel(id: string, context: PlanContext): JsonObject {
 
 function models(context: PlanContext): JsonObject[] {
   return callableModels(context).flatMap(({ id, feature, listed }) => {
-    const priced = listed.flatMap((entry) => {
-      const upstream = context.upstreams.find(entry.provider);
-      const price = upstream?.status === "on" ? context.prices.find(entry.provider, entry.model) : null;
-      return price ? [price] : [];
-    });
-    const first = priced[0];
-    if (!first) return [];
-    const paid = pricesWithMarkup(first, ruleOf(feature.pricing, context.session.endUserOwn));
+    const route = firstRoute(id, feature, listed, context);
+    if (!route) return [];
+    const { price, rule } = route;
+    const paid = pricesWithMarkup(price, rule);
     return [
       {
         id,
         object: "model",
         created: 0,
-        owned_by: first.provider,
-        context_length: first.contextLength,
-        max_output_tokens: first.maxOutputTokens,
+        owned_by: route.provider,
+        context_length: price.contextLength,
+        max_output_tokens: route.maxOutputTokens,
         pricing: {
           input_usd: formatUsd(paid.input),
           cached_input_usd: formatUsd(paid.cachedInput),
@@ -50,8 +49,23 @@ function models(context: PlanContext): JsonObject[] {
           reasoning_usd: formatUsd(paid.reasoning),
           request_usd: formatUsd(paid.request),
         },
-        capabilities: first.capabilities satisfies ModelPrice["capabilities"],
+        capabilities: price.capabilities satisfies ModelPrice["capabilities"],
       },
     ];
   });
+}
+
+/** What would be tried first for a call by that name; `null` where nothing would. */
+function firstRoute(
+  id: string,
+  feature: PlannableFeature,
+  listed: readonly ListedModel[],
+  context: PlanContext,
+): Route | null {
+  try {
+    return planPayers({ model: id, routeMode: null }, feature, { listed, named: null }, context)[0] ?? null;
+  } catch (error) {
+    if (error instanceof ApiError) return null;
+    throw error;
+  }
 }

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
+import { planContextOf } from "../flows/complete/plan-context.ts";
 import { credentialClaim } from "../flows/rate-claims.ts";
+import { switchedOff } from "../flows/switched-off.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
 import { refuseStale } from "../lib/change-feed.ts";
 import { ApiError } from "../lib/errors.ts";
@@ -9,7 +11,7 @@ import type { HttpServer } from "../lib/http.ts";
 import { toApiError } from "../lib/http-errors.ts";
 import { bearerToken, clientRequestId } from "../lib/http-headers.ts";
 import { refuseForeignOrigin, type SessionCache, type SessionContext } from "../modules/identity/identity.ts";
-import type { Upstream } from "../modules/routing/routing.ts";
+import { type Circuits, circuitName, type Upstream } from "../modules/routing/routing.ts";
 import { chatCompletions } from "./chat-completions.ts";
 import { findModel, listModels } from "./models.ts";
 
@@ -20,6 +22,7 @@ export type GatewayOptions = {
   bodyLimitBytes: number;
   keepaliveMs: number;
   maxInFlight: number;
+  production: boolean;
   isOperatorToken: (token: string) => boolean | Promise<boolean>;
   /** Whether the token is a valid one of another class, which opens nothing here. */
   isOtherToken: (token: string, address: string) => Promise<boolean>;
@@ -54,7 +57,7 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
         details: { required: "op" },
       });
     }
-    return reply.send({ ok, providers: upstreams.map(healthOf) });
+    return reply.send({ ok, providers: upstreams.map((one) => healthOf(one, options.complete.circuits)) });
   });
 }
 
@@ -90,6 +93,7 @@ async function complete(
         rawBody,
         startedAt,
         headers: reply.getHeaders() as Record<string, string>,
+        isSecure: isSecure(request, options.production),
       },
       { context: options.complete, keepaliveMs: options.keepaliveMs, toApiError },
     );
@@ -98,6 +102,12 @@ async function complete(
     options.onRefused(told.code, levelOf(told));
     throw error;
   }
+}
+
+/** TLS, as the peer or a trusted proxy says; outside production this very machine is as good. */
+function isSecure(request: FastifyRequest, production: boolean): boolean {
+  if (request.protocol === "https") return true;
+  return !production && /^(127\.|::1$|::ffff:127\.)/.test(request.ip);
 }
 
 /** A call without a good session counts for its address. @throws ApiError rate_limited beside what authentication throws */
@@ -145,6 +155,8 @@ async function authenticate(
   if (found.state === "expired")
     throw new ApiError("expired_session", "This session has expired; refresh it or open a new one.");
   const { session } = found;
+  const off = options.complete.switches.offFor({ sessionId: session.sessionId });
+  if (off !== null) throw switchedOff(off.kind);
   refuseForeignOrigin(session, request.headers.origin);
   if (!session.scopes.has("chat")) {
     throw new ApiError("forbidden", "This session may not call models.", { details: { required: "chat" } });
@@ -161,7 +173,7 @@ async function planContext(
   const claims = credentialClaim(options.complete.credentialRate, "session", session.sessionId);
   reply.headers((await options.complete.rates.take(claims, request.id)).headers);
   const features = (await options.complete.featuresOf(session.appId)) ?? [];
-  return { session, features, prices: options.complete.prices, upstreams: options.complete.upstreams };
+  return planContextOf(session, features, options.complete);
 }
 
 function levelOf(error: ApiError): string {
@@ -180,7 +192,7 @@ function isHealthy({ status, health }: Upstream): boolean {
   );
 }
 
-function healthOf(upstream: Upstream): Record<string, unknown> {
+function healthOf(upstream: Upstream, circuits: Pick<Circuits, "look">): Record<string, unknown> {
   const { name, health } = upstream;
   const { last, lastSuccessAtMs } = health;
   return {
@@ -188,7 +200,7 @@ function healthOf(upstream: Upstream): Record<string, unknown> {
     provider: name,
     ...(last?.status === undefined ? {} : { statusCode: last.status }),
     latencyMs: last?.latencyMs ?? 0,
-    circuit: "closed",
+    circuit: circuits.look(circuitName(name, null)!),
     ...(lastSuccessAtMs === null ? {} : { last_success_at: new Date(lastSuccessAtMs).toISOString() }),
     ...(last === null || last.failure === null ? {} : { error: last.failure }),
   };

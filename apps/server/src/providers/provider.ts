@@ -20,6 +20,10 @@ export type UpstreamCall = {
   /** Origin and path prefix, for example `http://127.0.0.1:4010/v1`; no slash at the end. */
   baseUrl: string;
   apiKey: string | null;
+  /** Which door of the egress guard it leaves by; the operator's where it is not said. */
+  door?: "operator" | "tenant" | undefined;
+  /** Beside the key, where a vendor wants it in a header of its own. */
+  extraHeaders?: Readonly<Record<string, string>> | undefined;
   /** The name that upstream knows the model by. */
   model: string;
   /**

@@ -29,7 +29,12 @@ export const appSettingsIn = {
   status: oneOf(["active", "disabled"]).optional(),
   identity_mode: identityMode.optional(),
   identity: z
-    .strictObject({ issuer: text(1, 512).nullable().optional(), ...reserved(3, "jwks_url", "jwks") })
+    .strictObject({
+      issuer: text(1, 512).nullable().optional(),
+      /** Fetched by https; with either of the two the app has no identity secret. */
+      jwks_url: z.string().min(1).max(2048).nullable().optional(),
+      jwks: z.record(z.string(), z.json()).nullable().optional(),
+    })
     .optional(),
   allowed_origins: z.array(origin).max(50).optional(),
   session_ttl_seconds: seconds(60, 86_400).optional(),
@@ -78,6 +83,8 @@ export const app = z.strictObject({
   identity: z.strictObject({
     kind: z.enum(["secret", "jwks"]),
     issuer: z.string().optional(),
+    jwks_url: z.string().optional(),
+    jwks: z.record(z.string(), z.json()).optional(),
     secret_prefix: z.string().optional(),
     previous_valid_until: timeOut.optional(),
   }),
@@ -99,8 +106,8 @@ export const app = z.strictObject({
   updated_at: timeOut,
 });
 
-/** The answer of creation alone: the identity secret is never shown again. */
-export const createdApp = app.extend({ identity_secret: z.string() });
+/** The answer of creation alone: the identity secret is never shown again. Absent where a key set stands in its place. */
+export const createdApp = app.extend({ identity_secret: z.string().optional() });
 
 export const feature = z.strictObject({
   id: uuid,
@@ -112,7 +119,8 @@ export const feature = z.strictObject({
   version: z.int().min(1),
   status: z.enum(["active", "suspended"]),
   effective: z.strictObject({ policy: effectivePolicy, pricing: effectivePricing }),
-  disclosures: z.strictObject({ byok: z.int().min(1), local: z.int().min(1) }),
+  /** The versions of what a user agrees to before each of them. */
+  disclosures: z.strictObject({ byok: z.string(), local: z.string() }),
   warnings: z.array(z.string()),
   created_at: timeOut,
   updated_at: timeOut,

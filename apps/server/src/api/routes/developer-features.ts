@@ -1,3 +1,4 @@
+import { byokDisclosureVersion, localDisclosureVersion } from "@modelfaucet/contract/disclosure.ts";
 import * as routes from "@modelfaucet/contract/routes/apps.ts";
 import { requireApp } from "../../flows/developers-calling.ts";
 import {
@@ -140,7 +141,10 @@ async function featureAnswer(deps: FeatureRouteDeps, app: App, feature: Feature)
     version: feature.version,
     status: feature.status,
     effective,
-    disclosures: { byok: 1, local: 1 },
+    disclosures: {
+      byok: byokDisclosureVersion(effective.pricing.byok_fee_usd),
+      local: localDisclosureVersion,
+    },
     warnings: warningsOf(effective.policy.models, deps.isPriced),
     created_at: feature.createdAt.toISOString(),
     updated_at: feature.updatedAt.toISOString(),
@@ -154,9 +158,12 @@ function manifestAnswer({ policy, pricing }: Pick<Feature, "policy" | "pricing">
     policy: limits?.max_price_usd
       ? { ...policy, limits: { ...limits, max_price_usd: eightDecimals(limits.max_price_usd) } }
       : policy,
-    pricing: pricing.request_fee_usd
-      ? { ...pricing, request_fee_usd: eightDecimals(pricing.request_fee_usd) }
-      : pricing,
+    pricing: Object.fromEntries(
+      Object.entries(pricing).map(([name, value]) => [
+        name,
+        name.endsWith("_usd") ? eightDecimals(value as string) : value,
+      ]),
+    ) as Feature["pricing"],
   };
 }
 

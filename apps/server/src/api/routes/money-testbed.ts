@@ -3,6 +3,7 @@ import { Writable } from "node:stream";
 import type { RouteDefinition } from "@modelfaucet/contract/route.ts";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
 import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
+import { nothingOff } from "@modelfaucet/testkit/switches.ts";
 import { openSession } from "../../flows/open-session.ts";
 import { bootstrapCaller, makeApp, openTestbed } from "../../flows/open-session-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
@@ -12,7 +13,7 @@ import { createLog } from "../../lib/log.ts";
 import { createMetrics } from "../../lib/metrics.ts";
 import { parseUsd, type Usd } from "../../lib/money.ts";
 import { createBooks, readEpoch } from "../../modules/books/books.ts";
-import { type AccountSpec, nobody, type Settlement } from "../../modules/books/items.ts";
+import { type AccountSpec, credits, nobody, type Settlement } from "../../modules/books/items.ts";
 import { createBootstrapCredentials } from "../../modules/identity/identity.ts";
 import type { ModelPrice } from "../../modules/pricing/pricing.ts";
 import { createAuthenticator } from "../authenticate.ts";
@@ -97,6 +98,7 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
   const contract: RouteDefinition[] = mounted.map(({ route }) => route);
   mountRoutes(http, mounted, contract, {
     authenticate: createAuthenticator({
+      switches: nothingOff,
       ...bed,
       bootstrap: createBootstrapCredentials({
         adminTokens: [adminToken],
@@ -235,6 +237,7 @@ export const served: Settlement = {
   provider: "simulated",
   model: "sim-small",
   servedModel: "sim-small-2026",
+  payer: credits,
   tokens: { input: 100, cachedInput: 0, cacheWrite: 0, output: 50, reasoning: 0 },
   requests: 1,
   usageSource: "provider",

@@ -12,7 +12,7 @@ export function modelfaucetOf(run: Run, settled: Settled): JsonObject {
     request_id: requestIdOf(run.requestId),
     receipt_id: receiptIdOf(run.requestId),
     feature_key: run.facts.featureKey,
-    route_mode: run.facts.routeMode,
+    route_mode: run.route.mode,
     provider: run.route.provider,
     model: run.tap.model ?? run.route.model,
     usage_source: settled.usage.source,
@@ -22,6 +22,9 @@ export function modelfaucetOf(run: Run, settled: Settled): JsonObject {
     platform_share_usd: formatUsd(figures.platformShareUsd),
     charge_usd: formatUsd(figures.chargeUsd),
     fee_usd: formatUsd(figures.feeUsd),
+    ...(settled.providerEstimateUsd === null
+      ? {}
+      : { provider_estimate_usd: formatUsd(settled.providerEstimateUsd) }),
     ...(figures.absorbedCostUsd > 0n ? { absorbed_cost_usd: formatUsd(figures.absorbedCostUsd) } : {}),
     ...(figures.walletBalanceUsd === null ? {} : { wallet_balance_usd: formatUsd(figures.walletBalanceUsd) }),
     price_version: run.facts.priceVersion,

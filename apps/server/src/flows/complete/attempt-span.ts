@@ -9,12 +9,12 @@ const goesOnWithTraces = new Set(["litellm"]);
 /** Begins the span of the next attempt; gives what its upstream is told of it. */
 export function beginAttemptSpan(run: Run, route: FundedRoute, baseUrl: string): string | undefined {
   if (run.trace === null) return undefined;
-  const { requestId, appId, featureKey, routeMode } = run.facts;
+  const { requestId, appId, featureKey } = run.facts;
   run.attemptSpan = run.trace.attempt({
     requestId: `req_${requestId}`,
     appId,
     featureKey,
-    routeMode,
+    routeMode: route.mode,
     attempt: run.attempts.length + 1,
     provider: route.provider,
     model: route.model,

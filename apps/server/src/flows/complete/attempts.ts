@@ -3,7 +3,12 @@ import { failpoint } from "../../lib/failpoint.ts";
 import { formatUsd, zeroUsd } from "../../lib/money.ts";
 import { createAnswerTap, isEmptyAnswer } from "../../modules/metering/metering.ts";
 import { costOf } from "../../modules/pricing/pricing.ts";
-import type { Dialect, Upstreams } from "../../modules/routing/routing.ts";
+import {
+  type Circuits,
+  circuitName,
+  type UpstreamAttempt,
+  type Upstreams,
+} from "../../modules/routing/routing.ts";
 import type {
   JsonObject,
   Provider,
@@ -11,17 +16,21 @@ import type {
   UpstreamEvent,
   UpstreamTimeouts,
 } from "../../providers/provider.ts";
-import { UpstreamError } from "../../providers/provider.ts";
+import { TranslationRefusal, UpstreamError } from "../../providers/provider.ts";
 import { beginAttemptSpan, failAttemptSpan } from "./attempt-span.ts";
 import type { FundedRoute } from "./hold.ts";
 import type { InFlight } from "./in-flight.ts";
+import type { PlannableKey } from "./payers.ts";
 import { outgoingBody } from "./request-body.ts";
 import type { Run } from "./run.ts";
 import { reportedUsage } from "./usage.ts";
 
 export type AttemptContext = {
-  providers: Readonly<Record<Dialect, Provider>>;
+  providers: { readonly [dialect in "openai" | "anthropic"]: Provider };
   upstreams: Upstreams;
+  circuits: Circuits;
+  /** What is to be known of a key that served, or that its vendor refused. */
+  onKey: (key: PlannableKey, outcome: "served" | "refused") => void;
   inFlight: InFlight;
   timeouts: { streamed: UpstreamTimeouts; unstreamed: UpstreamTimeouts };
   eventLimitBytes: number;
@@ -55,6 +64,9 @@ export async function beginAnswer(run: Run, context: AttemptContext): Promise<Be
   let retriedTimeout = false;
   for (const route of run.held.routes) {
     for (let retry = 0; retry <= context.maxRetries && run.attempts.length < mostAttempts; retry++) {
+      const circuit = circuitName(route.provider, route.key);
+      // Others have found out that nothing answers there; when the time has passed, one request tries.
+      if (circuit !== null && context.circuits.isOpen(circuit)) break;
       run.route = route;
       run.tap = createAnswerTap();
       const outcome = await tryOnce(run, route, context);
@@ -79,6 +91,13 @@ export function failureOf(error: UpstreamError | null, run: Run): ApiError {
   const details = { attempts: run.attempts.length, ...unaffordableOf(run) };
   if (error === null)
     return new ApiError("no_available_route", "The hold pays for none of the routes.", { details });
+  if (run.route.mode === "byok" && isKeyRefused(error)) {
+    return new ApiError(
+      "byok_key_invalid",
+      "The provider refused your own key; check it there, or enter it again. You were not charged.",
+      { details: { reason: "refused", provider: run.route.provider }, cause: error },
+    );
+  }
   if (error.refusal === "context_length") {
     return new ApiError("context_length_exceeded", "The prompt is longer than the model takes; shorten it.", {
       param: "messages",
@@ -120,18 +139,20 @@ async function tryOnce(
   route: FundedRoute,
   context: AttemptContext,
 ): Promise<BegunAnswer | UpstreamError> {
-  const upstream = context.upstreams.find(route.provider);
+  const target = targetOf(route, context.upstreams);
   const started = performance.now();
-  if (!upstream) return new UpstreamError("connect", "the provider is no longer configured");
+  if (!target) return new UpstreamError("connect", "the provider is no longer configured");
   let error: UpstreamError | null = null;
   run.attemptStartedAt = started;
-  const traceparent = beginAttemptSpan(run, route, upstream.baseUrl);
+  const traceparent = beginAttemptSpan(run, route, target.baseUrl);
   // A second key is tried where the first one is refused: keys are turned without a moment in which none works.
-  for (const apiKey of upstream.keys.length > 0 ? upstream.keys : [null]) {
+  for (const apiKey of target.keys) {
     try {
       await failpoint("before_upstream");
-      const answer = await context.providers[upstream.dialect].open({
-        baseUrl: upstream.baseUrl,
+      const answer = await context.providers[target.dialect].open({
+        baseUrl: target.baseUrl,
+        door: target.door,
+        extraHeaders: target.extraHeaders,
         apiKey,
         model: route.model,
         body: outgoingBody(run.asked, route, run.facts.endUserId),
@@ -139,7 +160,8 @@ async function tryOnce(
         timeouts: run.asked.stream ? context.timeouts.streamed : context.timeouts.unstreamed,
         eventLimitBytes: context.eventLimitBytes,
         signal: run.abort.signal,
-        traceparent,
+        // Whose upstream it is, is no business of anybody else's trace.
+        traceparent: route.key === null ? traceparent : undefined,
         onSent: () => {
           context.onUpstream(route.provider, "connect", performance.now() - started);
           run.sent = true;
@@ -147,15 +169,16 @@ async function tryOnce(
         },
       });
       await failpoint("after_upstream_headers");
+      run.dropped = answer.dropped ?? [];
       const begun = await begin(answer, run);
       await failpoint("after_first_byte");
       run.firstByteMs ??= Math.round(performance.now() - run.startedAt);
       const latencyMs = note(run, route, "ok", "2xx", started, context);
-      context.upstreams.record(route.provider, { failure: null, status: 200, latencyMs }, context.now());
+      noteHealth(route, { failure: null, status: 200, latencyMs }, context);
       return begun;
     } catch (caught) {
       error = asUpstreamError(caught);
-      if (error.status !== 401 && error.refusal !== "key_refused") break;
+      if (!isKeyRefused(error)) break;
     }
   }
   failAttemptSpan(run, error!);
@@ -185,7 +208,7 @@ function noteFailure(
 ): void {
   const reported = reportedUsage(error.usage);
   const costUsd = reported ? costOf(reported.tokens, route.price) : zeroUsd;
-  if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
+  run.noteFailedCost(costUsd);
   const statusClass = error.status === undefined ? null : `${Math.floor(error.status / 100)}xx`;
   const latencyMs = note(run, route, error.kind, statusClass, started, context, {
     cost_usd: formatUsd(costUsd),
@@ -193,8 +216,38 @@ function noteFailure(
   });
   // A client that left, or sent nonsense, says nothing about the health of its provider.
   if (error.kind === "aborted" || isCallersFault(error)) return;
-  const attempt = { failure: error.kind, status: error.status, latencyMs };
-  context.upstreams.record(route.provider, attempt, context.now());
+  noteHealth(route, { failure: error.kind, status: error.status, latencyMs }, context);
+  if (route.key !== null && isKeyRefused(error)) context.onKey(route.key, "refused");
+}
+
+/** What an attempt says of its upstream's health: traffic alone opens and closes circuits. */
+function noteHealth(route: FundedRoute, attempt: UpstreamAttempt, context: AttemptContext): void {
+  const circuit = circuitName(route.provider, route.key);
+  if (route.key === null) context.upstreams.record(route.provider, attempt, context.now());
+  else if (attempt.failure === null) context.onKey(route.key, "served");
+  if (circuit === null) return;
+  if (attempt.failure === null) context.circuits.succeeded(circuit);
+  else if (attempt.status === undefined || attempt.status >= 500) context.circuits.failed(circuit);
+}
+
+const isKeyRefused = (error: UpstreamError): boolean =>
+  error.status === 401 || error.refusal === "key_refused";
+
+type Target = {
+  baseUrl: string;
+  dialect: "openai" | "anthropic";
+  door: "operator" | "tenant";
+  keys: readonly (string | null)[];
+  extraHeaders?: Readonly<Record<string, string>> | undefined;
+};
+
+/** Where a route leads, and with which keys; `null` when it is gone meanwhile. */
+function targetOf({ key, provider }: FundedRoute, upstreams: Upstreams): Target | null {
+  if (key !== null) return { ...key, keys: [key.secret] };
+  const upstream = upstreams.find(provider);
+  if (!upstream) return null;
+  const { baseUrl, dialect, keys } = upstream;
+  return { baseUrl, dialect, door: "operator", keys: keys.length > 0 ? keys : [null] };
 }
 
 function note(
@@ -263,7 +316,10 @@ function unaffordableOf(run: Run): { unaffordable_routes: number } {
   return { unaffordable_routes: run.held.unaffordable.length };
 }
 
+/** @throws ApiError where the upstream's dialect has no word for a field, anything that is no failure of upstream's */
 function asUpstreamError(caught: unknown): UpstreamError {
   if (caught instanceof UpstreamError) return caught;
+  if (caught instanceof TranslationRefusal)
+    throw new ApiError("unsupported_parameter", caught.message, { param: caught.param, cause: caught });
   throw caught;
 }

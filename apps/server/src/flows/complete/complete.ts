@@ -20,7 +20,10 @@ import { type AttemptContext, beginAnswer, failureOf } from "./attempts.ts";
 import { type HoldContext, holdForPlan } from "./hold.ts";
 import { AnsweredBefore, HoldUnknown } from "./hold-refusal.ts";
 import { answerKeyOf, createRecording, keepBody } from "./keeping.ts";
+import type { OwnKeyHeaders } from "./own-key.ts";
+import type { PlannableKey } from "./payers.ts";
 import { type Plan, type PlannableFeature, planCompletion } from "./plan.ts";
+import { type PlanSources, planContextOf } from "./plan-context.ts";
 import { type RelayContext, relayStream, settleStopped } from "./relay.ts";
 import { type AskedCompletion, readCompletionBody } from "./request-body.ts";
 import { Run } from "./run.ts";
@@ -32,6 +35,7 @@ export type CompleteContext = AttemptContext &
   Omit<HoldContext, "spendsTest" | "spendingLimits"> & {
     feed: ChangeFeed;
     prices: PriceBook;
+    ownKeyOf: (headers: OwnKeyHeaders, isSecure: boolean) => PlannableKey | null;
     featuresOf: (appId: string) => Promise<readonly PlannableFeature[] | null>;
     boundsOf: (appId: string) => Promise<AppBounds | null>;
     rates: Pick<RateLimiter, "take">;
@@ -55,7 +59,11 @@ export type CompletionRequest = {
     idempotencyKey: string | null;
     /** `dedupe`: the key only keeps a repeat from being charged, and no answer is kept under it. */
     idempotency: string | null;
+    /** The user's own key for this one request. */
+    ownKey: OwnKeyHeaders;
   };
+  /** Whether it came over TLS, or from this very machine where nothing is at stake. */
+  isSecure: boolean;
   startedAt: number;
   /** The request's span; `null` where nothing is traced. */
   trace: RequestSpan | null;
@@ -115,7 +123,8 @@ async function admit(
   if (session.walletStatus !== "active") {
     throw new ApiError("wallet_frozen", "This wallet is switched off for now; ask the app's support.");
   }
-  const asked = readCompletionBody(request.body, request.headers);
+  const ownKey = context.ownKeyOf(request.headers.ownKey, request.isSecure);
+  const asked = withOwnKey(readCompletionBody(request.body, request.headers), ownKey);
   const features = await context.featuresOf(session.appId);
   const bounds = await context.boundsOf(session.appId);
   if (!features || !bounds) throw new ApiError("invalid_app", "This app is not active.");
@@ -133,7 +142,7 @@ async function admit(
     featureKey: plan.feature.featureKey,
     featureVersion: plan.feature.version,
     priceVersion: context.prices.version(),
-    routeMode: "platform",
+    routeMode: plan.routes[0]!.mode,
     provider: plan.routes[0]!.provider,
     model: plan.routes[0]!.model,
     endpoint: "chat/completions",
@@ -223,6 +232,21 @@ function leave(run: Run, context: CompleteContext): void {
   run.rates?.finish(run.ending?.tokens ?? 0);
 }
 
+/** Who brings a key pays with it. @throws invalid_request where the request says otherwise */
+function withOwnKey(asked: AskedCompletion, ownKey: PlannableKey | null): AskedCompletion {
+  if (ownKey === null) return asked;
+  if (asked.routeMode !== null && asked.routeMode !== "byok") {
+    throw new ApiError(
+      "invalid_request",
+      "route_mode is byok, or left out, where a key comes with the request.",
+      {
+        param: "route_mode",
+      },
+    );
+  }
+  return { ...asked, routeMode: "byok" };
+}
+
 /** What a request is counted with until its tokens are known: its bytes by four, and the output it may have. */
 function expectedTokens(plan: Plan, asked: AskedCompletion, rawBody: Buffer): number {
   const output = asked.maxOutputTokens ?? plan.feature.policy.limits.max_output_tokens;
@@ -258,7 +282,7 @@ function claimOf(request: CompletionRequest): KeyClaim | null {
     });
   }
   const fingerprint = createHash("sha256")
-    .update(JSON.stringify([request.headers.feature, request.headers.route]))
+    .update(JSON.stringify([request.headers.feature, request.headers.route, request.headers.ownKey.provider]))
     .update(request.rawBody)
     .digest("hex");
   return {

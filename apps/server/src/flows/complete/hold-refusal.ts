@@ -31,6 +31,17 @@ export class AnsweredBefore extends ApiError {
   }
 }
 
+/** The budget of one key is spent; another key may still pay. */
+export class KeyBudgetSpent extends ApiError {
+  readonly credentialId: string;
+
+  constructor(by: RefusedBy) {
+    const { code, message, details } = budgetExceeded(by);
+    super(code, message, details === undefined ? {} : { details });
+    this.credentialId = by.ownerId;
+  }
+}
+
 export type Answered = Extract<OpenResult, { outcome: "held" | "refused" }>;
 
 /** What an open came to, unless its key decided. @throws AnsweredBefore, HoldUnknown, what refused, conflicts of the key */
@@ -93,6 +104,7 @@ export function refusal(by: RefusedBy, topUpUrl: string | null): ApiError {
       },
     );
   }
+  if (by.kind === "credential") return new KeyBudgetSpent(by);
   if (by.kind !== "wallet") return budgetExceeded(by);
   if (by.reason === "debt") {
     return new ApiError("wallet_frozen", "The wallet is in debt; a top-up pays it first.", {

@@ -6,10 +6,16 @@ import { type Books, isBudget, nobody } from "../../modules/books/books.ts";
 import type { AccountSpec, KeyClaim, OpenItem, OpenResult, RequestFacts } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import { boundInputTokens, type InputBound, promptTexts } from "../../modules/metering/metering.ts";
-import { affordableOutputTokens, type ChargeRule, worstCaseUsd } from "../../modules/pricing/pricing.ts";
+import {
+  affordableAtCost,
+  affordableOutputTokens,
+  worstCaseCostUsd,
+  worstCaseUsd,
+} from "../../modules/pricing/pricing.ts";
 import type { SpendingLimit } from "../spending-limits.ts";
-import { type Answered, answered, asCounted, refusal } from "./hold-refusal.ts";
-import type { Plan, Route } from "./plan.ts";
+import { type Answered, answered, asCounted, KeyBudgetSpent, refusal } from "./hold-refusal.ts";
+import type { Route } from "./payers.ts";
+import type { Plan } from "./plan.ts";
 import type { AskedCompletion } from "./request-body.ts";
 
 /** A request is refused rather than answered with a word: below this many output tokens there is no hold. */
@@ -53,6 +59,36 @@ export async function holdForPlan(
   claim: KeyClaim | null,
   context: HoldContext,
 ): Promise<Held> {
+  let rest = plan;
+  for (;;) {
+    try {
+      return await holdRoutes(rest, asked, factsOf(facts, rest), session, claim, context);
+    } catch (error) {
+      const others = error instanceof KeyBudgetSpent ? withoutKey(rest, error.credentialId) : [];
+      if (others.length === 0) throw error;
+      rest = { ...rest, routes: others };
+    }
+  }
+}
+
+const withoutKey = (plan: Plan, credentialId: string): Route[] =>
+  plan.routes.filter(({ key }) => key?.id !== credentialId);
+
+const factsOf = (facts: RequestFacts, { routes: [first] }: Plan): RequestFacts => ({
+  ...facts,
+  routeMode: first!.mode,
+  provider: first!.provider,
+  model: first!.model,
+});
+
+async function holdRoutes(
+  plan: Plan,
+  asked: AskedCompletion,
+  facts: RequestFacts,
+  session: SessionContext,
+  claim: KeyClaim | null,
+  context: HoldContext,
+): Promise<Held> {
   const bounded = boundInput(plan, asked);
   const byBytes = offer(plan, asked, bounded.maxTokens);
   const tried = fits(plan, byBytes) ? await open(byBytes, false) : null;
@@ -61,22 +97,25 @@ export async function holdForPlan(
   const byCount = offer(plan, asked, await countInput(asked, context.counter, images, bounded.maxTokens));
   refuseUnfit(plan, byCount);
   // Without a key there is nothing to keep the refusal for, so what is short by the count too is not asked again.
-  if (tried && !claim && byCount.minUsd > tried.by.balanceUsd - tried.by.heldUsd)
-    throw refusal(asCounted(tried.by, byCount.minUsd), context.topUpUrl);
+  const short =
+    tried && tried.by.kind !== "credential" && byCount.minUsd > tried.by.balanceUsd - tried.by.heldUsd;
+  if (tried && !claim && short) throw refusal(asCounted(tried.by, byCount.minUsd), context.topUpUrl);
   await failpoint("before_counted_hold");
   const decided = await open(byCount, true);
   if (decided.outcome === "refused") throw refusal(decided.by, context.topUpUrl);
   return heldOf(decided, plan, asked, byCount);
 
   async function open(offered: Offer, isFinal: boolean): Promise<Answered> {
+    const budgets = keyBudgetsOf(offered);
     const item: OpenItem = {
       facts,
       minUsd: offered.minUsd,
       maxUsd: offered.maxUsd,
-      accounts: accountsOf(session, context.spendingLimits),
+      accounts: [...accountsOf(session, context.spendingLimits), ...budgets],
       spendsTest: context.spendsTest,
       claim,
-      isFinal,
+      // Where another key may still pay, this refusal is not the last word.
+      isFinal: isFinal && budgets.every(({ ownerId }) => withoutKey(plan, ownerId).length === 0),
     };
     return answered(await openLeasing(item, context), context.topUpUrl);
   }
@@ -126,35 +165,94 @@ type Offer = {
   inputTokens: number;
   minUsd: Usd;
   maxUsd: Usd;
-  routes: readonly { route: Route; wanted: number; minUsd: Usd }[];
+  routes: readonly { route: Route; wanted: number; minUsd: Usd; costs: { minUsd: Usd; maxUsd: Usd } }[];
 };
 
 /** From the cheapest that can be admitted to the worst case of the dearest route. */
 function offer(plan: Plan, asked: AskedCompletion, inputTokens: number): Offer {
-  const routes = plan.routes.map((route) => {
-    const wanted = Math.min(
-      asked.maxOutputTokens ?? plan.feature.policy.limits.max_output_tokens,
-      route.maxOutputTokens,
-    );
-    const bound = { inputTokens, choices: asked.choices };
+  const bound = { inputTokens, choices: asked.choices };
+  const admitted = plan.routes
+    .map((route) => ({ route, wanted: wantedTokens(plan, asked, route) }))
+    .filter(({ route, wanted }) => isCovered(route, { ...bound, outputTokens: wanted }));
+  if (admitted.length === 0) throw priceBelowCost(plan);
+  const routes = admitted.map(({ route, wanted }) => {
     return {
       route,
       wanted,
-      minUsd: worstCaseUsd(route.price, plan.rule, {
-        ...bound,
-        outputTokens: Math.min(wanted, leastOutputTokens),
-      }),
-      maxUsd: worstCaseUsd(route.price, plan.rule, { ...bound, outputTokens: wanted }),
+      minUsd: worstCaseUsd(route.price, route.rule, least(bound, wanted)),
+      maxUsd: worstCaseUsd(route.price, route.rule, { ...bound, outputTokens: wanted }),
+      costs: {
+        minUsd: worstCaseCostUsd(route.price, least(bound, wanted)),
+        maxUsd: worstCaseCostUsd(route.price, { ...bound, outputTokens: wanted }),
+      },
     };
   });
-  const least = routes.reduce((min, { minUsd: usd }) => minUsd(min, usd), routes[0]!.minUsd);
+  const fewest = routes.reduce((min, { minUsd: usd }) => minUsd(min, usd), routes[0]!.minUsd);
   const most = routes.reduce((max, { maxUsd: usd }) => maxUsd(max, usd), routes[0]!.maxUsd);
   return {
     inputTokens,
-    minUsd: least,
-    maxUsd: plan.maxPriceUsd === null ? most : maxUsd(least, minUsd(most, plan.maxPriceUsd)),
+    minUsd: fewest,
+    maxUsd: plan.maxPriceUsd === null ? most : maxUsd(fewest, minUsd(most, plan.maxPriceUsd)),
     routes,
   };
+}
+
+const least = (bound: { inputTokens: number; choices: number }, wanted: number) => ({
+  ...bound,
+  outputTokens: Math.min(wanted, leastOutputTokens),
+});
+
+function wantedTokens(plan: Plan, asked: AskedCompletion, route: Route): number {
+  const limit = asked.maxOutputTokens ?? plan.feature.policy.limits.max_output_tokens;
+  return Math.min(limit, route.maxOutputTokens);
+}
+
+/** A fixed price admits what it covers at the worst. */
+function isCovered(
+  { rule, price }: Route,
+  bound: { inputTokens: number; outputTokens: number; choices: number },
+): boolean {
+  return rule.basis !== "fixed" || worstCaseCostUsd(price, bound) <= rule.fixedPriceUsd;
+}
+
+function priceBelowCost(plan: Plan): ApiError {
+  return new ApiError(
+    "no_available_route",
+    "This request can cost more than the fixed price of the feature; ask for a shorter answer.",
+    {
+      details: {
+        routes: plan.routes.map(({ mode, provider, model }) => ({
+          route_mode: mode,
+          provider,
+          model,
+          reason: "price_below_cost",
+        })),
+      },
+    },
+  );
+}
+
+/** What the keys' owners allow to be taken of them: an account each, of which the key's cost is taken. */
+function keyBudgetsOf(offered: Offer): AccountSpec[] {
+  const groups = Map.groupBy(offered.routes, ({ route }) => route.key);
+  return [...groups].flatMap(([key, routes]) => {
+    if (!key?.id || key.budgetLimitUsd === null) return [];
+    const costs = routes.map(({ costs }) => costs);
+    const [first] = costs;
+    return {
+      kind: "credential",
+      ownerId: key.id,
+      scopeId: nobody,
+      setBy: routes[0]!.route.mode === "byok" ? "user" : "developer",
+      window: "total",
+      zone: "UTC",
+      limitUsd: key.budgetLimitUsd,
+      costs: {
+        minUsd: costs.reduce((usd, cost) => minUsd(usd, cost.minUsd), first!.minUsd),
+        maxUsd: costs.reduce((usd, cost) => maxUsd(usd, cost.maxUsd), first!.maxUsd),
+      },
+    } satisfies AccountSpec;
+  });
 }
 
 /** What the model and the feature allow, judged before any account is asked. */
@@ -218,8 +316,14 @@ function heldOf(
     result.cutBy ?? (plan.maxPriceUsd !== null && holdUsd === plan.maxPriceUsd ? "feature" : "wallet");
   const routes: FundedRoute[] = [];
   const unaffordable: Route[] = [];
+  const budgets = keyBudgetsOf(offered);
+  const reserved = result.legs.filter(({ kind }) => kind === "credential");
   for (const { route, wanted } of offered.routes) {
-    const outputTokens = grantedTokens(route, plan.rule, asked, offered.inputTokens, wanted, holdUsd);
+    const bound = { inputTokens: offered.inputTokens, choices: asked.choices, wanted };
+    const byPurse = affordableOutputTokens(route.price, route.rule, { ...bound, holdUsd });
+    const budget = reserved[budgets.findIndex(({ ownerId }) => ownerId === route.key?.id)];
+    const byKey = budget ? affordableAtCost(route.price, { ...bound, budgetUsd: budget.amountUsd }) : wanted;
+    const outputTokens = Math.min(byPurse, byKey);
     if (outputTokens < Math.min(wanted, leastOutputTokens)) {
       unaffordable.push(route);
       continue;
@@ -230,22 +334,16 @@ function heldOf(
       ...route,
       outputTokens,
       outputLimit: cut
-        ? { requested, granted: outputTokens, by: outputTokens < wanted ? by : "model" }
+        ? { requested, granted: outputTokens, by: cutterOf(outputTokens, wanted, byKey, by) }
         : null,
     });
   }
   return { holdUsd, routes, unaffordable };
 }
 
-function grantedTokens(
-  route: Route,
-  rule: ChargeRule,
-  asked: AskedCompletion,
-  inputTokens: number,
-  wanted: number,
-  holdUsd: Usd,
-): number {
-  return affordableOutputTokens(route.price, rule, { inputTokens, choices: asked.choices, wanted, holdUsd });
+function cutterOf(granted: number, wanted: number, byKey: number, by: string): string {
+  if (granted >= wanted) return "model";
+  return byKey === granted ? "credential" : by;
 }
 
 /** Tokens of the prompt as counted here, with the margin for models whose tokenizer is another; never above the bound. */

@@ -2,14 +2,11 @@ import type { EffectivePolicy, EffectivePricing } from "@modelfaucet/contract/ma
 import { ApiError } from "../../lib/errors.ts";
 import { parseUsd, type Usd } from "../../lib/money.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
-import type { ChargeRule, ModelPrice, PriceBook } from "../../modules/pricing/pricing.ts";
-import {
-  aliasOf,
-  type ListedModel,
-  listedUnder,
-  type PlannedRoute,
-  type Upstreams,
-} from "../../modules/routing/routing.ts";
+import type { PriceBook } from "../../modules/pricing/pricing.ts";
+import { aliasOf, type ListedModel, listedUnder, type Upstreams } from "../../modules/routing/routing.ts";
+import { planPayers } from "./choice.ts";
+import { inPolicyOrder } from "./model-order.ts";
+import type { PayerContext, Route } from "./payers.ts";
 import type { AskedCompletion } from "./request-body.ts";
 
 /** A feature as requests are planned by it: what the tenancy's memory copy holds. */
@@ -23,12 +20,9 @@ export type PlannableFeature = {
   pricing: EffectivePricing;
 };
 
-export type Route = PlannedRoute<ModelPrice>;
-
 export type Plan = {
   feature: PlannableFeature;
-  rule: ChargeRule;
-  /** In the order in which they may be tried; never empty. */
+  /** In the order in which they may be tried; never empty. The first one's payer was chosen, others only follow with leave. */
   routes: readonly Route[];
   /** What the caller named: the alias or the model. */
   askedModel: string;
@@ -40,45 +34,29 @@ export type PlanContext = {
   features: readonly PlannableFeature[];
   prices: PriceBook;
   upstreams: Upstreams;
+  keys: PayerContext["keys"];
+  blocked: PayerContext["blocked"];
+  random: () => number;
 };
 
 /**
  * Policy, credentials and prices make the ordered routes of one request.
- * @throws feature_not_found, model_not_found, model_not_priced, no_available_route, suspended
+ * @throws feature_not_found, model_not_found, model_not_priced, no_available_route, suspended, byok_key_invalid,
+ * policy_local_only, and invalid_request for a payer that the feature does not have
  */
 export function planCompletion(asked: AskedCompletion, context: PlanContext): Plan {
-  const { feature, listed } = findFeature(asked, context);
+  const { feature, listed, named } = findFeature(asked, context);
   if (feature.status === "suspended") {
     throw new ApiError("suspended", "This feature is switched off for now.", {
       details: { what: "feature" },
     });
   }
-  const routes: Route[] = [];
-  const skipped: { provider: string; model: string; reason: string }[] = [];
-  for (const entry of listed) {
-    const upstream = context.upstreams.find(entry.provider);
-    const price = context.prices.find(entry.provider, entry.model);
-    if (upstream?.status !== "on")
-      skipped.push({ ...named(entry), reason: upstream ? "provider_off" : "not_configured" });
-    else if (!price) skipped.push({ ...named(entry), reason: "model_not_priced" });
-    else routes.push(routeOf(entry, price));
-  }
-  if (routes.length === 0) throw nothingPlanned(asked.model, skipped);
+  const routes = planPayers(asked, feature, { listed, named }, context);
   return {
     feature,
-    rule: ruleOf(feature.pricing, context.session.endUserOwn),
-    routes,
+    routes: inPolicyOrder(feature, asked, routes),
     askedModel: asked.model,
     maxPriceUsd: feature.policy.limits.max_price_usd ? parseUsd(feature.policy.limits.max_price_usd) : null,
-  };
-}
-
-/** What a feature's pricing says, as the pricing function takes it. A developer who pays earns nothing. */
-export function ruleOf(pricing: EffectivePricing, own: boolean): ChargeRule {
-  return {
-    markupBps: Math.round(pricing.markup_percent * 100),
-    requestFeeUsd: parseUsd(pricing.request_fee_usd)!,
-    developerShareBps: own ? 0 : pricing.developer_share_bps,
   };
 }
 
@@ -103,10 +81,14 @@ export function callableModels(
   return [...found.values()];
 }
 
-function findFeature(
-  asked: AskedCompletion,
-  context: PlanContext,
-): { feature: PlannableFeature; listed: ListedModel[] } {
+type FoundFeature = {
+  feature: PlannableFeature;
+  listed: ListedModel[];
+  /** A model that only a key's own list knows. */
+  named: string | null;
+};
+
+function findFeature(asked: AskedCompletion, context: PlanContext): FoundFeature {
   const alias = aliasOf(asked.model);
   const wanted = alias ?? asked.featureKey;
   if (alias !== null && asked.featureKey !== null && alias !== asked.featureKey) {
@@ -125,21 +107,40 @@ function findFeature(
       );
     }
     const listed = alias === null ? listedUnder(asked.model, listedOf(feature)) : listedOf(feature);
+    if (listed.length === 0 && alias === null && mayNameBeyond(asked.model, feature, context))
+      return { feature, listed, named: asked.model };
     if (
       listed.length === 0 ||
       !listed.some((entry) => allows(context.session, asked.model, alias === null ? entry : null))
     ) {
       throw modelNotFound(asked.model);
     }
-    return { feature, listed };
+    return { feature, listed, named: null };
   }
   for (const feature of open) {
     const listed = listedUnder(asked.model, listedOf(feature)).filter((entry) =>
       allows(context.session, asked.model, entry),
     );
-    if (listed.length > 0) return { feature, listed };
+    if (listed.length > 0) return { feature, listed, named: null };
   }
+  const beyond = open.find((feature) => mayNameBeyond(asked.model, feature, context));
+  if (beyond) return { feature: beyond, listed: [], named: asked.model };
   throw modelNotFound(asked.model);
+}
+
+/** A key may know models that the feature does not list, where the feature lets its owner pay. */
+function mayNameBeyond(name: string, feature: PlannableFeature, context: PlanContext): boolean {
+  if (!allows(context.session, name, null)) return false;
+  const { route_preference: modes } = feature.policy;
+  const keys = [
+    ...(modes.includes("byok") ? context.keys.user : []),
+    ...(modes.includes("developer_key") ? context.keys.developer : []),
+  ];
+  return keys.some((key) =>
+    (key.modelsAllowed ?? []).some(
+      (model) => model === name || `${key.provider}/${model}` === name || model === `${key.provider}/${name}`,
+    ),
+  );
 }
 
 function openFeatures({ session, features }: PlanContext): PlannableFeature[] {
@@ -161,45 +162,10 @@ function allows(session: SessionContext, name: string, entry: ListedModel | null
 }
 
 function listedOf(feature: PlannableFeature): ListedModel[] {
-  return feature.policy.models.map(({ provider, model, max_output_tokens, options }) => ({
-    provider,
-    model,
+  return feature.policy.models.map(({ max_output_tokens, ...entry }) => ({
+    ...entry,
     maxOutputTokens: max_output_tokens,
-    options,
   }));
-}
-
-function routeOf(entry: ListedModel, price: ModelPrice): Route {
-  return {
-    provider: entry.provider,
-    model: entry.model,
-    price,
-    options: entry.options ?? {},
-    maxOutputTokens: Math.min(price.maxOutputTokens, entry.maxOutputTokens ?? price.maxOutputTokens),
-  };
-}
-
-const named = ({ provider, model }: ListedModel): { provider: string; model: string } => ({
-  provider,
-  model,
-});
-
-function nothingPlanned(
-  model: string,
-  skipped: readonly { provider: string; model: string; reason: string }[],
-): ApiError {
-  if (skipped.every(({ reason }) => reason === "model_not_priced")) {
-    return new ApiError(
-      "model_not_priced",
-      `The model "${model.slice(0, 200)}" has no price here, so it cannot be called.`,
-      {
-        param: "model",
-      },
-    );
-  }
-  return new ApiError("no_available_route", "No provider of this model is configured and switched on.", {
-    details: { routes: skipped },
-  });
 }
 
 function modelNotFound(model: string): ApiError {

@@ -1,4 +1,5 @@
 import { ApiError } from "../../lib/errors.ts";
+import type { RouteMode } from "../../modules/books/items.ts";
 import { findUnmetered } from "../../modules/metering/metering.ts";
 import type { JsonObject } from "../../providers/provider.ts";
 import { isRedirectingField } from "./redirecting-fields.ts";
@@ -12,6 +13,8 @@ export type AskedCompletion = {
   /** The output limit that the request names, in tokens per choice. */
   maxOutputTokens: number | null;
   featureKey: string | null;
+  /** Who the request itself says shall pay. */
+  routeMode: RouteMode | null;
   body: JsonObject;
 };
 
@@ -54,8 +57,8 @@ export function readCompletionBody(
     choices: readCount(fields, "n", mostChoices) ?? 1,
     maxOutputTokens: readMaxOutput(fields),
     featureKey: agreeing("x-modelfaucet-feature", headers.feature, metadata.feature_key ?? null),
+    routeMode: readRouteMode(headers.route, metadata.route_mode ?? null),
     body: fields,
-    ...refuseRouteMode(headers.route ?? metadata.route_mode ?? null),
   };
 }
 
@@ -131,12 +134,15 @@ function withoutOurs(metadata: unknown): JsonObject | undefined {
   return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 
-function refuseRouteMode(mode: string | null): Record<string, never> {
-  if (mode === null || mode === "platform") return {};
-  if (mode === "byok" || mode === "local" || mode === "developer_key") {
-    throw invalid("route_mode", `${mode} is not available yet: credits (platform) are`);
-  }
-  throw invalid("route_mode", "must be platform");
+const routeModes: readonly string[] = ["platform", "developer_key", "byok", "local"];
+
+function readRouteMode(header: string | null, field: string | null): RouteMode | null {
+  if (header !== null && field !== null && header !== field)
+    throw invalid("x-modelfaucet-route", "names another payer than metadata.route_mode");
+  const mode = header ?? field;
+  if (mode !== null && !routeModes.includes(mode))
+    throw invalid("route_mode", `must be one of ${routeModes.join(", ")}`);
+  return mode as RouteMode | null;
 }
 
 function readIncludeUsage(fields: JsonObject): boolean {

@@ -22,7 +22,11 @@ export class Run {
   /** Where the answer is to be kept for its caller's own Idempotency-Key. */
   readonly recording: Recording | null;
   readonly attempts: AttemptRecord[] = [];
+  /** Fields of the request that upstream's dialect had no word for. */
+  dropped: readonly string[] = [];
   readonly failedCostsUsd: Usd[] = [];
+  /** What failed attempts took of keys that are not the operator's. */
+  readonly failedKeyCostsUsd = new Map<string | null, Usd>();
   readonly abort = new AbortController();
   readonly startedAt: number;
   /** The request's own span and that of the attempt that runs; `null` where nothing is traced. */
@@ -97,13 +101,24 @@ export class Run {
 
   progress() {
     const output = Math.ceil(this.tap.relayedBytes / 4);
-    const begun = output === 0 ? zeroUsd : costOf({ ...this.roughInput(), output }, this.route.price);
+    const begun =
+      output === 0 || this.route.key !== null
+        ? zeroUsd
+        : costOf({ ...this.roughInput(), output }, this.route.price);
     return {
       attempt: this.attempts.length,
       sent: this.sent,
       output_tokens: output,
       cost_usd: formatUsd(addUsd(begun, ...this.failedCostsUsd)),
     };
+  }
+
+  /** What a failed attempt took: the operator's loss on the operator's keys, else its key's. */
+  noteFailedCost(costUsd: Usd): void {
+    if (costUsd === 0n) return;
+    const { key } = this.route;
+    if (key === null) this.failedCostsUsd.push(costUsd);
+    else this.failedKeyCostsUsd.set(key.id, addUsd(this.failedKeyCostsUsd.get(key.id) ?? zeroUsd, costUsd));
   }
 
   /** What the prompt may have cost so far, should this process die: bytes / 4, without a tokenizer. */

@@ -1,10 +1,10 @@
 import type { ErrorCode } from "@modelfaucet/contract/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
-import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import type { Books } from "../../modules/books/books.ts";
 import { previewFigures } from "../../modules/books/books.ts";
-import type { SettledFigures, Settlement } from "../../modules/books/items.ts";
+import type { Payer, SettledFigures, Settlement } from "../../modules/books/items.ts";
 import { capAtHold, costOf, type Rated, rate } from "../../modules/pricing/pricing.ts";
 import type { Run } from "./run.ts";
 import { credibleUsage, type MeteredUsage, meterUsage, noTokens } from "./usage.ts";
@@ -13,7 +13,7 @@ export type SettleContext = {
   books: Books;
   counter: TokenCounter;
   settleWaitMs: number;
-  onSettled: (run: Run, settlement: Settlement, figures: SettledFigures) => void;
+  onSettled: (settlement: Settlement, figures: SettledFigures) => void;
   /** The answer leaves before its commit was seen; `done` ends when it has been, or has failed. */
   onLate: (done: Promise<unknown>) => void;
   onError: (error: unknown) => void;
@@ -25,12 +25,14 @@ export type Settled = {
   /** The commit had not been seen when the answer had to go. */
   isPending: boolean;
   stopped: "balance" | null;
+  /** What the owner of an own key pays elsewhere, by our price book. */
+  providerEstimateUsd: Usd | null;
 };
 
 /** A served answer: rated by the served route's price, charged at most its hold, committed before the last chunk. */
 export async function settleSuccess(run: Run, context: SettleContext): Promise<Settled> {
   const usage = await meterUsage(run, context.counter);
-  const rated = rate(usage.tokens, run.route.price, run.plan.rule);
+  const rated = rate(usage.tokens, run.route.price, run.route.rule);
   const stopped = isCutByBalance(run) ? "balance" : null;
   return close(
     run,
@@ -55,7 +57,7 @@ export async function settleAbort(
     : await meterUsage(run, context.counter);
   const charge = nothingCame
     ? nothingCharged
-    : chargedBy(rate(usage.tokens, run.route.price, run.plan.rule), run);
+    : chargedBy(rate(usage.tokens, run.route.price, run.route.rule), run);
   return close(
     run,
     {
@@ -91,7 +93,7 @@ export async function settleFailure(
       const costUsd = costOf(usage.tokens, run.route.price);
       attempt.cost_usd = formatUsd(costUsd);
       attempt.usage_source = usage.source;
-      if (costUsd > 0n) run.failedCostsUsd.push(costUsd);
+      run.noteFailedCost(costUsd);
     }
   }
   return close(
@@ -112,9 +114,18 @@ const nothingBooked: SettledFigures = {
   walletBalanceUsd: null,
 };
 
-type Charge = { lines: Rated["lines"]; costUsd: Usd; chargeUsd: Usd; feeUsd: Usd; requests: 0 | 1 };
+type Charge = {
+  lines: Rated["lines"];
+  /** What the request took upstream, whoever pays it. */
+  upstreamUsd: Usd;
+  costUsd: Usd;
+  chargeUsd: Usd;
+  feeUsd: Usd;
+  requests: 0 | 1;
+};
 const nothingCharged: Charge = {
   lines: [],
+  upstreamUsd: zeroUsd,
   costUsd: zeroUsd,
   chargeUsd: zeroUsd,
   feeUsd: zeroUsd,
@@ -123,7 +134,22 @@ const nothingCharged: Charge = {
 
 function chargedBy(rated: Rated, run: Run): Charge {
   const { chargeUsd, feeUsd } = capAtHold(rated, run.held.holdUsd);
-  return { lines: rated.lines, costUsd: rated.costUsd, chargeUsd, feeUsd, requests: 1 };
+  // On the developer's key, what the charge does not cover is the developer's own bill.
+  const costUsd = run.route.mode === "developer_key" ? minUsd(rated.costUsd, chargeUsd) : rated.costUsd;
+  const { lines, upstreamUsd } = rated;
+  return { lines, upstreamUsd, costUsd, chargeUsd, feeUsd, requests: 1 };
+}
+
+function payerOf({ route, failedKeyCostsUsd }: Run, ending: Ending): Payer {
+  const id = route.key?.id ?? null;
+  const isOwn = route.mode === "byok" && route.isPriced && ending.requests === 1;
+  return {
+    routeMode: route.mode,
+    credentialId: id,
+    keyCostUsd:
+      route.key === null ? zeroUsd : addUsd(ending.upstreamUsd, failedKeyCostsUsd.get(id) ?? zeroUsd),
+    providerEstimateUsd: isOwn ? ending.upstreamUsd : null,
+  };
 }
 
 type Ending = Charge & {
@@ -153,7 +179,7 @@ async function close(
   const finished = closing.then((result) => {
     // Recovery was first, so nothing is charged, whatever this answer came to.
     const figures = result.outcome === "settled" ? result.figures : nothingBooked;
-    context.onSettled(run, settlement, figures);
+    context.onSettled(settlement, figures);
     return figures;
   });
   const figures = await withinMs(finished, context.settleWaitMs, context.onError);
@@ -164,7 +190,13 @@ async function close(
   const { chargeUsd } = figures ?? preview;
   const tokens = Object.values(ending.usage.tokens).reduce((sum, count) => sum + count, 0);
   run.ending = { outcome: ending.outcome, chargeUsd, tokens, counts: ending.usage.tokens };
-  return { usage: ending.usage, figures: figures ?? preview, isPending: figures === null, stopped };
+  return {
+    usage: ending.usage,
+    figures: figures ?? preview,
+    isPending: figures === null,
+    stopped,
+    providerEstimateUsd: settlement.payer.providerEstimateUsd,
+  };
 }
 
 function settlementOf(run: Run, ending: Ending): Settlement {
@@ -175,6 +207,7 @@ function settlementOf(run: Run, ending: Ending): Settlement {
     provider: run.route.provider,
     model: run.route.model,
     servedModel: run.tap.model ?? run.route.model,
+    payer: payerOf(run, ending),
     tokens: ending.usage.tokens,
     requests: ending.requests,
     usageSource: ending.usage.source,
@@ -187,13 +220,13 @@ function settlementOf(run: Run, ending: Ending): Settlement {
     })),
     pricing: {
       mode: pricing.mode,
-      markup_percent: pricing.markup_percent.toFixed(2),
-      developer_share_bps: run.plan.rule.developerShareBps,
+      markup_percent: (run.route.rule.markupBps / 100).toFixed(2),
+      developer_share_bps: run.route.rule.developerShareBps,
     },
     costUsd: ending.costUsd,
     chargeUsd: ending.chargeUsd,
     feeUsd: ending.feeUsd,
-    developerShareBps: run.plan.rule.developerShareBps,
+    developerShareBps: run.route.rule.developerShareBps,
     failedCostsUsd: run.failedCostsUsd,
     attempts: run.attempts,
     stopped: ending.stopped,

@@ -8,7 +8,14 @@ import { uuidV7 } from "../../lib/ids.ts";
 import { formatUsd, parseUsd, type Usd } from "../../lib/money.ts";
 import { type Books, createBooks, readEpoch } from "./books.ts";
 import { deepChecks, minuteChecks, runChecks } from "./checks.ts";
-import { type AccountSpec, type KeyClaim, nobody, type OpenResult, type Settlement } from "./items.ts";
+import {
+  type AccountSpec,
+  credits,
+  type KeyClaim,
+  nobody,
+  type OpenResult,
+  type Settlement,
+} from "./items.ts";
 import { walletSpec } from "./rules.ts";
 
 const usd = (text: string): Usd => parseUsd(text)!;
@@ -474,6 +481,7 @@ function settlementOf(charge: {
     provider: "stub",
     model: "stub-text",
     servedModel: "stub-text",
+    payer: credits,
     tokens: { input: 100, cachedInput: 0, cacheWrite: 0, output: 50, reasoning: 0 },
     requests: 1,
     usageSource: "provider",

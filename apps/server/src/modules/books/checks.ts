@@ -110,8 +110,31 @@ export const deepChecks: readonly Check[] = [
         select e.app_id, leg.id, sum(e.charge_usd) as charged from public.usage_events e cross join lateral unnest(e.leg_accounts) as leg (id)
         group by 1, 2) u on u.app_id = a.app_id and u.id = a.id
       left join (${detachedCharges(tx)}) d on d.app_id = a.app_id and d.account_id = a.id
-      where a.kind not in ('wallet', 'session')
+      where a.kind not in ('wallet', 'session', 'credential')
         and a.balance_usd <> a.limit_usd - coalesce(u.charged, 0) - coalesce(d.charged, 0) limit ${mostViolations}`,
+  },
+  {
+    name: "key_budget_equals_what_is_left_and_taken",
+    invariant: "I-03",
+    violations: (tx, only) => tx<Violation[]>`${only}
+      select a.id::text, (a.balance_usd - a.limit_usd + coalesce(u.taken, 0) + coalesce(d.charged, 0))::text as off_usd
+      from accounts a left join (
+        select app_id, credential_id, sum(key_cost_usd) as taken from public.usage_events where credential_id is not null group by 1, 2) u
+        on u.app_id = a.app_id and u.credential_id = a.owner_id
+      left join (${detachedCharges(tx)}) d on d.app_id = a.app_id and d.account_id = a.id
+      where a.kind = 'credential' and a.balance_usd <> a.limit_usd - coalesce(u.taken, 0) - coalesce(d.charged, 0)
+      limit ${mostViolations}`,
+  },
+  {
+    name: "own_keys_and_machines_carry_no_hidden_money",
+    invariant: "I-20",
+    violations: (tx, only) => tx<Violation[]>`${only}
+      select u.id::text, u.charge_usd::text as off_usd from usage_events u
+      where u.route_mode in ('byok', 'local') and (u.upstream_cost_usd <> 0 or u.absorbed_cost_usd <> 0 or u.charge_usd <> u.fee_usd)
+      union all
+      select t.source_id, t.amount_usd::text from transfers t join usage_events u on u.app_id = t.app_id and u.id::text = t.source_id
+      where t.kind = 'usage' and (u.route_mode in ('byok', 'local') or u.route_mode = 'developer_key') and t.to_scope = 'provider_cost'
+      limit ${mostViolations}`,
   },
   {
     name: "budget_equals_its_slices",

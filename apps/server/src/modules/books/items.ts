@@ -1,4 +1,4 @@
-import type { Usd } from "../../lib/money.ts";
+import { type Usd, zeroUsd } from "../../lib/money.ts";
 
 export type Fund = "promo" | "test" | "paid";
 /** The order in which a wallet's money is spent. */
@@ -29,12 +29,16 @@ export type AccountSpec = {
    * for accounts that were made with what they belong to. Of a budget that apps share it is the whole budget's.
    */
   limitUsd: Usd | null;
+  /** Of a key's budget: what is taken of it is what the key costs its owner, not what the payer is charged. */
+  costs?: { minUsd: Usd; maxUsd: Usd };
 };
 
 export const nobody = "00000000-0000-0000-0000-000000000000";
 
 /** A claim of an Idempotency-Key; it rides in the batch that opens the hold. */
 export type KeyClaim = { caller: string; route: string; key: string; fingerprint: string };
+
+export type RouteMode = "platform" | "developer_key" | "byok" | "local";
 
 /** Facts of a request that its hold carries and its usage event repeats. */
 export type RequestFacts = {
@@ -47,7 +51,7 @@ export type RequestFacts = {
   featureKey: string;
   featureVersion: number;
   priceVersion: number;
-  routeMode: "platform";
+  routeMode: RouteMode;
   provider: string;
   model: string;
   endpoint: string;
@@ -73,6 +77,7 @@ export type Leg = { accountId: string; kind: AccountKind; fund: Fund | "none"; a
 
 export type RefusedBy = {
   kind: AccountKind;
+  ownerId: string;
   setBy: AccountSpec["setBy"];
   window: AccountWindow;
   zone: string;
@@ -126,6 +131,7 @@ export type Settlement = {
   model: string;
   /** The name that the answer gave. */
   servedModel: string;
+  payer: Payer;
   tokens: { input: number; cachedInput: number; cacheWrite: number; output: number; reasoning: number };
   requests: 0 | 1;
   usageSource: "provider" | "estimated";
@@ -145,6 +151,23 @@ export type Settlement = {
   warnings: string[];
   firstByteMs: number | null;
   durationMs: number;
+};
+
+/** Who paid for the route that served, and with which key. */
+export type Payer = {
+  routeMode: RouteMode;
+  credentialId: string | null;
+  /** What is taken of the key's budget. */
+  keyCostUsd: Usd;
+  /** What the owner of an own key pays elsewhere; `null` where our price book does not know the model. */
+  providerEstimateUsd: Usd | null;
+};
+
+export const credits: Payer = {
+  routeMode: "platform",
+  credentialId: null,
+  keyCostUsd: zeroUsd,
+  providerEstimateUsd: null,
 };
 
 export type CloseItem = {

@@ -101,15 +101,17 @@ export function decideOpen(
         tellingOrder.indexOf(a.kind) - tellingOrder.indexOf(b.kind) ||
         (a.availableUsd < b.availableUsd ? -1 : a.availableUsd > b.availableUsd ? 1 : 0),
     )[0];
-  if (refusing) return { outcome: "refused", by: refusalOf(refusing, item.minUsd) };
+  if (refusing) return { outcome: "refused", by: refusalOf(refusing, neededOf(item, refusing)) };
   let holdUsd = item.maxUsd;
   let cutBy: AccountKind | null = null;
   for (const source of sources) {
-    if (source.availableUsd >= holdUsd) continue;
+    if (source.spec.costs || source.availableUsd >= holdUsd) continue;
     holdUsd = source.availableUsd;
     cutBy = source.kind;
   }
-  const legs = sources.flatMap((source) => reserve(source, holdUsd));
+  const legs = sources.flatMap((source) =>
+    reserve(source, source.spec.costs ? minUsd(source.spec.costs.maxUsd, source.availableUsd) : holdUsd),
+  );
   return { outcome: "held", holdUsd, legs, cutBy, openedAt: "" };
 }
 
@@ -221,7 +223,7 @@ function sourceOf(item: OpenItem, spec: AccountSpec, accounts: Accounts): Source
 
 /** The least that an account has to give. */
 const neededOf = (item: OpenItem, { spec }: Source): Usd =>
-  item.needsWhole && isBudget(spec) ? item.maxUsd : item.minUsd;
+  spec.costs ? spec.costs.minUsd : item.needsWhole && isBudget(spec) ? item.maxUsd : item.minUsd;
 
 /** A limit that was changed while its window runs: what is spent and held under it stays so. */
 function followLimit(account: Account, wantedUsd: Usd): void {
@@ -244,6 +246,7 @@ function refusalOf(source: Source, requiredUsd: Usd): RefusedBy {
         : "balance";
   return {
     kind: source.kind,
+    ownerId: source.spec.ownerId,
     setBy: source.spec.setBy,
     window: source.spec.window,
     zone: source.spec.zone,

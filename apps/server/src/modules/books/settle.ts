@@ -1,5 +1,5 @@
 import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type { Leg, MoveItem, SettledFigures, Settlement } from "./items.ts";
+import type { Leg, MoveItem, RouteMode, SettledFigures, Settlement } from "./items.ts";
 import {
   type Account,
   type Accounts,
@@ -35,7 +35,13 @@ export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Acco
   const chargeUsd = minUsd(settlement.chargeUsd, hold.holdUsd);
   const funded = drain(chargeUsd, walletLegs);
   const split = splitCharge(chargeUsd, settlement.costUsd, settlement.developerShareBps, funded);
-  releaseLegs(legs, (leg) => (leg.fund === "none" ? chargeUsd : funded[leg.fund]), accounts);
+  const keyCostUsd = keyCostOf(legs, settlement, accounts);
+  const captured = (leg: Leg): Usd => {
+    if (leg.fund !== "none") return funded[leg.fund];
+    if (leg.kind !== "credential") return chargeUsd;
+    return accounts.byId.get(leg.accountId)?.ownerId === settlement.payer.credentialId ? keyCostUsd : zeroUsd;
+  };
+  releaseLegs(legs, captured, accounts);
   const funds = accounts.wallet(hold.appId, hold.endUserId);
   const paying = funds.filter((account) => account.fund !== "none" && funded[account.fund] > 0n);
   const walletSeq = paying.length > 0 ? nextWalletSeq(funds, paying) : null;
@@ -57,7 +63,7 @@ export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Acco
   };
   const charged = split.lines.map((line) => ({
     ...base,
-    ...destinationOf(line, hold.developerId),
+    ...destinationOf(line, hold.developerId, settlement.payer.routeMode),
     from_scope: "end_user",
     from_id: hold.endUserId,
     amount_usd: formatUsd(line.amountUsd),
@@ -72,7 +78,7 @@ export function settleHold(hold: HeldRow, settlement: Settlement, accounts: Acco
     }));
   return {
     figures,
-    event: eventOf(hold, settlement, figures, funded),
+    event: { ...eventOf(hold, settlement, figures, funded), key_cost_usd: formatUsd(keyCostUsd) },
     transfers: [...charged, ...absorbed].map((transfer, line) => ({ ...transfer, line })),
   };
 }
@@ -125,6 +131,15 @@ export function transfersOfMove(
   }));
 }
 
+/** What is taken of the budget of the key that served: never more than was reserved of it. */
+function keyCostOf(legs: readonly Leg[], { payer }: Settlement, accounts: Accounts): Usd {
+  const leg = legs.find(
+    ({ kind, accountId }) =>
+      kind === "credential" && accounts.byId.get(accountId)?.ownerId === payer.credentialId,
+  );
+  return leg ? minUsd(payer.keyCostUsd, leg.amountUsd) : zeroUsd;
+}
+
 function legsOf(hold: HeldRow, accounts: Accounts): Leg[] {
   return hold.legAccountIds.map((accountId, index) => {
     const account = accounts.byId.get(accountId);
@@ -146,7 +161,11 @@ function walletSide(
   };
 }
 
-function destinationOf(line: SplitLine, developerId: string): Record<string, unknown> {
+function destinationOf(line: SplitLine, developerId: string, routeMode: RouteMode): Record<string, unknown> {
+  // Upstream is paid by the developer, who is given back what it took.
+  if (line.part === "cost" && routeMode === "developer_key") {
+    return { to_scope: "developer", to_id: developerId, reason: "usage_developer_reimbursement" };
+  }
   if (line.part === "cost") {
     return { to_scope: "provider_cost", to_id: systemOwners.providerCost, reason: "usage_provider_cost" };
   }
@@ -181,6 +200,10 @@ function eventOf(
   return {
     app_id: hold.appId,
     id: hold.requestId,
+    route_mode: settlement.payer.routeMode,
+    credential_id: settlement.payer.credentialId,
+    provider_estimate_usd:
+      settlement.payer.providerEstimateUsd === null ? null : formatUsd(settlement.payer.providerEstimateUsd),
     provider: settlement.provider,
     model: settlement.model,
     served_model: settlement.servedModel,

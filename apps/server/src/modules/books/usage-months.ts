@@ -88,11 +88,13 @@ export async function detachMonth(
     (${month.month}, ${month.firstId}, ${month.endId}, ${sum.rows}, ${sum.chargeUsd}, ${exported.file}, ${exported.sha256})`;
   await tx`
     insert into detached_charges (app_id, account_id, month, charge_usd)
-    select a.app_id, a.id, ${month.month}::date, sum(u.charge_usd) from usage_events u
+    select a.app_id, a.id, ${month.month}::date, sum(taken.usd) from usage_events u
     join accounts a on a.app_id = u.app_id and (
       (a.kind = 'session' and a.owner_id = u.session_id) or (a.kind not in ('wallet', 'session') and a.id = any(u.leg_accounts)))
+    cross join lateral (select case when a.kind <> 'credential' then u.charge_usd
+      when a.owner_id = u.credential_id then u.key_cost_usd else 0 end as usd) taken
     where u.id >= ${month.firstId} and u.id < ${month.endId}
-    group by a.app_id, a.id having sum(u.charge_usd) > 0`;
+    group by a.app_id, a.id having sum(taken.usd) > 0`;
   await tx.unsafe(`alter table usage_events detach partition "${month.partition}"`);
   await tx.unsafe(`drop table "${month.partition}"`);
 }

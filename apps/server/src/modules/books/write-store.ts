@@ -66,6 +66,10 @@ export const settleHolds = (
     delete from holds h using (select
       unnest(${column("app_id")}::text::uuid[]) as app_id,
       unnest(${column("id")}::text::uuid[]) as id,
+      unnest(${column("route_mode")}::text::text[]) as route_mode,
+      unnest(${column("credential_id")}::text::uuid[]) as credential_id,
+      unnest(${column("key_cost_usd")}::text::numeric[]) as key_cost_usd,
+      unnest(${column("provider_estimate_usd")}::text::numeric[]) as provider_estimate_usd,
       unnest(${column("provider")}::text::text[]) as provider,
       unnest(${column("model")}::text::text[]) as model,
       unnest(${column("served_model")}::text::text[]) as served_model,
@@ -99,7 +103,7 @@ export const settleHolds = (
       unnest(${column("duration_ms")}::text::int[]) as duration_ms) w
     where h.app_id = w.app_id and h.id = w.id
     returning h.app_id, h.id, h.developer_id, h.end_user_id, h.session_id, h.feature_id, h.feature_key, h.feature_version,
-      h.price_version, h.route_mode, w.provider, w.model, w.served_model, h.endpoint, h.client_request_id, w.input_tokens,
+      h.price_version, w.route_mode, w.credential_id, w.key_cost_usd, w.provider_estimate_usd, w.provider, w.model, w.served_model, h.endpoint, h.client_request_id, w.input_tokens,
       w.cached_input_tokens, w.cache_write_tokens, w.output_tokens, w.reasoning_tokens, w.requests, w.usage_source, w.simulated,
       w.lines, w.pricing, h.hold_usd, w.upstream_cost_usd, w.absorbed_cost_usd, w.developer_share_usd, w.platform_share_usd,
       w.fee_usd, w.charge_usd, w.paid_usd, w.promo_usd, w.test_usd, w.wallet_balance_usd, w.outcome, w.error_code, w.stopped,
@@ -107,14 +111,14 @@ export const settleHolds = (
   ${transfers.length > 0 ? tx`, moved as (${insertTransfers(tx, transfers, epoch)})` : tx``}
   ${balances ? tx`, balances as (${balances})` : tx``}
   insert into usage_events (app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
-    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens,
-    cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
+    price_version, route_mode, credential_id, key_cost_usd, provider_estimate_usd, provider, model, served_model, endpoint,
+    client_request_id, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
     lines, pricing, hold_usd, upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd,
     fee_usd, charge_usd, paid_usd, promo_usd, test_usd, wallet_balance_usd, outcome, error_code, stopped,
     output_limit, warnings, attempts, first_byte_ms, duration_ms, opened_at, leg_accounts, epoch)
   select app_id, id, developer_id, end_user_id, session_id, feature_id, feature_key, feature_version,
-    price_version, route_mode, provider, model, served_model, endpoint, client_request_id, input_tokens,
-    cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
+    price_version, route_mode, credential_id, key_cost_usd, provider_estimate_usd, provider, model, served_model, endpoint,
+    client_request_id, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, requests, usage_source, simulated,
     lines, pricing, hold_usd, upstream_cost_usd, absorbed_cost_usd, developer_share_usd, platform_share_usd,
     fee_usd, charge_usd, paid_usd, promo_usd, test_usd, wallet_balance_usd, outcome, error_code, stopped,
     output_limit, warnings::text[], attempts, first_byte_ms, duration_ms, opened_at, leg_accounts, ${epoch}::int

@@ -4,6 +4,14 @@ import type { StoredLimit } from "../../lib/stored-limit.ts";
 
 export type IdentityMode = "signed" | "server" | "demo";
 
+export type ChosenMode = {
+  readonly featureId: string | null;
+  readonly mode: "auto" | "platform" | "developer_key" | "byok" | "local";
+  readonly fallbackToPlatform: boolean;
+  /** What the user agreed to for own keys. */
+  readonly disclosureVersion: string | null;
+};
+
 /** What is known of a caller's session without asking the database: plain facts, never changed in place. */
 export type SessionContext = {
   readonly sessionId: string;
@@ -29,6 +37,8 @@ export type SessionContext = {
   /** The models that the session is narrowed to, bare, `provider/model` or `auto:<feature>`; `null` is all of the feature's. */
   readonly models: readonly string[] | null;
   readonly modes: readonly string[] | null;
+  /** What the user chose, for a feature or (`null`) for all that have no choice of their own. */
+  readonly chosenModes: readonly ChosenMode[];
   readonly maxSpendUsd: Usd | null;
   /** What the user, the developer and the operator set on this user and this session. */
   readonly limits: readonly StoredLimit[];

@@ -20,7 +20,10 @@ export async function readSessionByTokenHash(tx: Tx, tokenHash: string): Promise
         tx,
         tx`l.app_id = s.app_id and ((l.level = 'end_user' and l.target_id = s.end_user_id)
         or (l.level = 'session' and l.target_id = s.id))`,
-      )} as limits
+      )} as limits,
+      (select json_agg(json_build_object('featureId', m.home_feature_id, 'mode', m.mode,
+          'fallbackToPlatform', m.fallback_to_platform, 'disclosureVersion', m.disclosure_version))
+        from user_modes m where m.app_id = s.app_id and m.end_user_id = s.end_user_id) as chosen_modes
     from virtual_sessions s
     join apps a on a.id = s.app_id
     join developers d on d.id = s.developer_id
@@ -221,6 +224,7 @@ function contextOf(row: postgres.Row, tokenHash: string): SessionContext {
     features: row.features,
     models: row.models,
     modes: row.modes,
+    chosenModes: row.chosen_modes ?? [],
     maxSpendUsd: row.max_spend_usd === null ? null : usdFromStore(row.max_spend_usd),
     limits: storedLimitsOf(row.limits),
     origin: row.origin,

@@ -8,6 +8,7 @@ export { renderDiff } from "./price-diff.ts";
 export { entryToWire, type PriceEntry, type PriceList, priceKey } from "./price-entry.ts";
 export { faultLines, formatOfFile, type PriceFileFormat, parsePriceFile } from "./price-file.ts";
 export {
+  affordableAtCost,
   affordableOutputTokens,
   type ChargeRule,
   capAtHold,
@@ -19,6 +20,8 @@ export {
   type Rated,
   rate,
   type TokenCounts,
+  unknownPrice,
+  worstCaseCostUsd,
   worstCaseUsd,
 } from "./rules.ts";
 export { type PriceSource, type PublishedVersion, readPublishedVersions } from "./store.ts";

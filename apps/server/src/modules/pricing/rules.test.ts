@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatUsd, parseUsd, type Usd } from "../../lib/money.ts";
+import { addUsd, formatUsd, parseUsd, type Usd } from "../../lib/money.ts";
 import { splitCharge } from "../books/split.ts";
 import {
   affordableOutputTokens,
@@ -9,6 +9,7 @@ import {
   type ModelPrice,
   rate,
   type TokenCounts,
+  worstCaseCostUsd,
   worstCaseUsd,
 } from "./rules.ts";
 
@@ -32,9 +33,11 @@ const price = (input: string, output: string, rest: Partial<ModelPrice["perMilli
   capabilities: [],
 });
 const rule = (markupPercent: number, bps = 4000, fee = "0"): ChargeRule => ({
+  basis: "cost",
   markupBps: markupPercent * 100,
   developerShareBps: bps,
   requestFeeUsd: usd(fee),
+  fixedPriceUsd: usd("0"),
 });
 const tokens = (counts: Partial<TokenCounts>): TokenCounts => ({
   input: 0,
@@ -140,15 +143,20 @@ const anyPrice = fc
   );
 const anyRule = fc
   .tuple(
+    fc.constantFrom("cost", "cost", "fixed", "fee"),
     fc.integer({ min: 0, max: 30_000 }),
     fc.integer({ min: 0, max: 10_000 }),
     fc.bigInt(0n, 100_000_000n),
   )
-  .map(([markupBps, developerShareBps, fee]) => ({
-    markupBps,
-    developerShareBps,
-    requestFeeUsd: fee as Usd,
-  }));
+  .map(
+    ([basis, markupBps, developerShareBps, fee]): ChargeRule => ({
+      basis: basis as ChargeRule["basis"],
+      markupBps,
+      developerShareBps,
+      requestFeeUsd: (basis === "fixed" ? 0n : fee) as Usd,
+      fixedPriceUsd: (basis === "fixed" ? fee : 0n) as Usd,
+    }),
+  );
 const count = fc.integer({ min: 0, max: 200_000 });
 
 describe("pricing, for any price, share and count", () => {
@@ -171,7 +179,7 @@ describe("pricing, for any price, share and count", () => {
           expect(split.lines.reduce((sum, line) => sum + line.amountUsd, 0n)).toBe(chargeUsd);
           expect(split.lines.length).toBeLessThanOrEqual(5);
           expect(chargeUsd <= hold || rated.chargeUsd <= hold).toBe(true);
-          expect(rated.lines.reduce((sum, line) => sum + line.amountUsd, 0n)).toBe(rated.costUsd);
+          expect(rated.lines.reduce((sum, line) => sum + line.amountUsd, 0n)).toBe(rated.upstreamUsd);
         },
       ),
       { numRuns: 2_000 },
@@ -260,6 +268,39 @@ describe("pricing, for any price, share and count", () => {
         },
       ),
       { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("what is not charged by cost", () => {
+  const counts = tokens({ input: 100, output: 50 });
+  const modelPrice = price("1", "2");
+  const fee = { ...rule(0, 4000, "0.0005"), basis: "fee" as const };
+  const fixed = { ...rule(0), basis: "fixed" as const, fixedPriceUsd: usd("0.01") };
+
+  it("an own key costs the printed fee; what it takes elsewhere is an estimate", () => {
+    const rated = rate(counts, modelPrice, fee);
+    expect(rated).toMatchObject({
+      costUsd: 0n,
+      chargeUsd: usd("0.0005"),
+      feeUsd: usd("0.0005"),
+      upstreamUsd: usd("0.0002"),
+    });
+    expect(addUsd(...rated.lines.map(({ amountUsd }) => amountUsd))).toBe(rated.upstreamUsd);
+  });
+
+  it("a fixed price is charged whatever it costs", () => {
+    expect(rate(counts, modelPrice, fixed)).toMatchObject({
+      costUsd: usd("0.0002"),
+      chargeUsd: usd("0.01"),
+      feeUsd: 0n,
+    });
+    expect(worstCaseUsd(modelPrice, fixed, { inputTokens: 1, outputTokens: 1, choices: 1 })).toBe(
+      usd("0.01"),
+    );
+    expect(worstCaseCostUsd(modelPrice, { inputTokens: 100, outputTokens: 50, choices: 1 })).toBe(
+      // Every input token at the dearest input price, which is that of a cache write.
+      usd("0.000225"),
     );
   });
 });

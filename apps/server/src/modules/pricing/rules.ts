@@ -41,14 +41,36 @@ export type TokenCounts = {
   reasoning: number;
 };
 
-/** How a feature turns cost into a charge. Markup and share in basis points. */
-export type ChargeRule = { markupBps: number; requestFeeUsd: Usd; developerShareBps: number };
+/**
+ * How a feature turns cost into a charge on one route: `cost` with markup and fee; a `fixed` price, whatever it costs; or
+ * the `fee` alone, where its user pays somebody else for the rest. Markup and share in basis points.
+ */
+export type ChargeRule = {
+  basis: "cost" | "fixed" | "fee";
+  markupBps: number;
+  requestFeeUsd: Usd;
+  /** With `fixed`; else 0. */
+  fixedPriceUsd: Usd;
+  developerShareBps: number;
+};
+
+/** Cost as it is, for a key's budget. */
+const atCost: ChargeRule = {
+  basis: "cost",
+  markupBps: 0,
+  requestFeeUsd: zeroUsd,
+  fixedPriceUsd: zeroUsd,
+  developerShareBps: 0,
+};
 
 export type PriceUnit = "input" | "cached_input" | "cache_write" | "output" | "reasoning" | "request";
 export type PriceLine = { unit: PriceUnit; quantity: number; pricePerMillionUsd: Usd; amountUsd: Usd };
 
-/** Cost of one served request, and what the payer is charged for it before any cap. */
-export type Rated = { lines: PriceLine[]; costUsd: Usd; chargeUsd: Usd; feeUsd: Usd };
+/**
+ * Cost of one served request, and what the payer is charged for it before any cap. `lines` add up to `upstreamUsd`, which
+ * is what the request took upstream, whoever pays it; `costUsd` is the part of that which stands in our books.
+ */
+export type Rated = { lines: PriceLine[]; upstreamUsd: Usd; costUsd: Usd; chargeUsd: Usd; feeUsd: Usd };
 
 const million = 1_000_000n;
 const wholeBps = 10_000n;
@@ -57,10 +79,11 @@ const wholeBps = 10_000n;
 export function rate(tokens: TokenCounts, price: ModelPrice, rule: ChargeRule): Rated {
   const prices = pricesAt(price, tokens.input + tokens.cachedInput + tokens.cacheWrite);
   const millionths = costMillionths(tokens, prices, 1);
-  const costUsd = divideHalfEven(millionths, million) as Usd;
+  const upstreamUsd = divideHalfEven(millionths, million) as Usd;
   return {
-    lines: linesOf(tokens, prices, costUsd),
-    costUsd,
+    lines: linesOf(tokens, prices, upstreamUsd),
+    upstreamUsd,
+    costUsd: rule.basis === "fee" ? zeroUsd : upstreamUsd,
     chargeUsd: chargeFor(millionths, rule),
     feeUsd: rule.requestFeeUsd,
   };
@@ -90,12 +113,29 @@ export function worstCaseUsd(
   );
 }
 
+/** What the same takes upstream at most, whoever pays it. */
+export function worstCaseCostUsd(
+  price: ModelPrice,
+  bound: { inputTokens: number; outputTokens: number; choices: number },
+): Usd {
+  return worstCaseUsd(price, atCost, bound);
+}
+
+/** The most output tokens per choice whose worst-case cost a key's budget of `budgetUsd` covers. */
+export function affordableAtCost(
+  price: ModelPrice,
+  bound: { inputTokens: number; choices: number; wanted: number; budgetUsd: Usd },
+): number {
+  return affordableOutputTokens(price, atCost, { ...bound, holdUsd: bound.budgetUsd });
+}
+
 /** The most output tokens per choice whose worst case a hold of `holdUsd` covers, at most `wanted`; below 0: not even the input. */
 export function affordableOutputTokens(
   price: ModelPrice,
   rule: ChargeRule,
   bound: { inputTokens: number; choices: number; wanted: number; holdUsd: Usd },
 ): number {
+  if (rule.basis !== "cost") return bound.holdUsd >= chargeFor(0n, rule) ? bound.wanted : -1;
   const dearest = dearestPrices(price, bound.inputTokens);
   const spendable =
     divideRoundingDown(
@@ -120,6 +160,10 @@ export function capAtHold(rated: Rated, holdUsd: Usd): { chargeUsd: Usd; covered
 
 /** The prices that a user pays per million: markup included, rounded up. */
 export function pricesWithMarkup(price: ModelPrice, rule: ChargeRule): PerMillion {
+  if (rule.basis !== "cost") {
+    const each = (chargeFor(0n, rule) * million) as Usd;
+    return { ...freeOfCharge, request: each };
+  }
   const marked = (amount: Usd): Usd =>
     divideRoundingUp(amount * (wholeBps + BigInt(rule.markupBps)), wholeBps) as Usd;
   const { input, cachedInput, cacheWrite, output, reasoning, request } = price.perMillion;
@@ -166,8 +210,33 @@ function costMillionths(tokens: TokenCounts, prices: PerMillion, requests: numbe
   );
 }
 
+const freeOfCharge: PerMillion = {
+  input: zeroUsd,
+  cachedInput: zeroUsd,
+  cacheWrite: zeroUsd,
+  output: zeroUsd,
+  reasoning: zeroUsd,
+  request: zeroUsd,
+};
+
+/** What a model is planned with that our price book does not know, where its cost is no business of our books. */
+export function unknownPrice(provider: string, model: string): ModelPrice {
+  return {
+    provider,
+    model,
+    version: 0,
+    perMillion: freeOfCharge,
+    tiers: [],
+    contextLength: 10_000_000,
+    maxOutputTokens: 10_000_000,
+    capabilities: [],
+  };
+}
+
 /** Cost with markup, rounded up once, plus the fee. `millionths` is the exact cost times a million. */
 function chargeFor(millionths: bigint, rule: ChargeRule): Usd {
+  if (rule.basis === "fee") return rule.requestFeeUsd;
+  if (rule.basis === "fixed") return rule.fixedPriceUsd;
   const marked = divideRoundingUp(millionths * (wholeBps + BigInt(rule.markupBps)), million * wholeBps);
   return (marked + rule.requestFeeUsd) as Usd;
 }

@@ -20,7 +20,7 @@ export type UsageRow = {
   feature_key: string;
   feature_version: number;
   price_version: number;
-  route_mode: "platform";
+  route_mode: "platform" | "developer_key" | "byok" | "local";
   provider: string;
   served_model: string;
   endpoint: string;
@@ -41,6 +41,8 @@ export type UsageRow = {
   platform_share_usd: string;
   fee_usd: string;
   charge_usd: string;
+  /** What the owner of an own key pays elsewhere, where the price book knows the model. */
+  provider_estimate_usd: string | null;
   paid_usd: string;
   promo_usd: string;
   test_usd: string;
@@ -82,7 +84,7 @@ export type OpenRow = Pick<
 /** A closed request as every list shows it: the answered model, and the time at which the request began. */
 export function usageItemOf(row: UsageRow): UsageItem {
   return {
-    request_id: requestIdOf(row.id),
+    request_id: requestIdOfRow(row),
     ...(row.client_request_id === null ? {} : { client_request_id: row.client_request_id }),
     public_app_id: row.public_app_id,
     feature_key: row.feature_key,
@@ -96,6 +98,7 @@ export function usageItemOf(row: UsageRow): UsageItem {
     simulated: row.simulated,
     ...partsOf(row),
     ...absorbed(usdFromStore(row.absorbed_cost_usd)),
+    ...estimateOf(row),
     ...(hasReceipt(row) ? { receipt_id: receiptIdOf(row.id) } : {}),
     price_version: row.price_version,
     ...(row.first_byte_ms === null ? {} : { first_byte_ms: row.first_byte_ms }),
@@ -108,7 +111,7 @@ export function usageItemOf(row: UsageRow): UsageItem {
 export function openItemOf(row: OpenRow): UsageItem {
   const none = formatUsd(zeroUsd);
   return {
-    request_id: requestIdOf(row.id),
+    request_id: requestIdOfRow(row),
     ...(row.client_request_id === null ? {} : { client_request_id: row.client_request_id }),
     public_app_id: row.public_app_id,
     feature_key: row.feature_key,
@@ -134,9 +137,12 @@ export function openItemOf(row: OpenRow): UsageItem {
   };
 }
 
-/** A served request has a receipt, one that its client left too; a failed one charges nothing and has none. */
-export function hasReceipt(row: Pick<UsageRow, "outcome">): boolean {
-  return row.outcome === "succeeded" || row.outcome === "aborted";
+/**
+ * A served request has a receipt, one that its client left too; a failed one charges nothing and has none, nor has what a
+ * device reported of itself.
+ */
+export function hasReceipt(row: Pick<UsageRow, "outcome" | "route_mode">): boolean {
+  return row.route_mode !== "local" && (row.outcome === "succeeded" || row.outcome === "aborted");
 }
 
 /** The receipt of a served request: the attempt that served, line by line, and where its charge went. */
@@ -145,14 +151,13 @@ export function receiptOf(row: UsageRow): Receipt {
   return {
     receipt_id: receiptIdOf(row.id),
     version: 1,
-    request_id: requestIdOf(row.id),
+    request_id: requestIdOfRow(row),
     public_app_id: row.public_app_id,
     end_user_id: row.end_user_id,
     feature_key: row.feature_key,
     endpoint: row.endpoint,
     route_mode: row.route_mode,
-    // `platform` is the only route mode that the log can hold: the user's credits paid.
-    paid_by: "credits",
+    paid_by: paidBy(row),
     provider: row.provider,
     model: row.served_model,
     usage_source: row.usage_source,
@@ -160,6 +165,7 @@ export function receiptOf(row: UsageRow): Receipt {
     lines: row.lines,
     ...partsOf(row),
     ...absorbed(absorbedOfServing(row)),
+    ...estimateOf(row),
     funded: {
       paid_usd: row.paid_usd,
       promo_usd: row.promo_usd,
@@ -194,7 +200,7 @@ export function openDetailOf(row: OpenRow): RequestDetail {
 
 export function appUsageItemOf(row: UsageRow): AppUsageItem {
   return {
-    request_id: requestIdOf(row.id),
+    request_id: requestIdOfRow(row),
     feature_key: row.feature_key,
     route_mode: row.route_mode,
     provider: row.provider,
@@ -243,6 +249,19 @@ function partsOf(row: UsageRow) {
   const { upstream_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd } = row;
   return { upstream_cost_usd, developer_share_usd, platform_share_usd, fee_usd, charge_usd };
 }
+
+function estimateOf({ provider_estimate_usd: estimate }: UsageRow): { provider_estimate_usd?: string } {
+  return estimate === null ? {} : { provider_estimate_usd: estimate };
+}
+
+function paidBy({ route_mode: mode }: UsageRow): Receipt["paid_by"] {
+  if (mode === "byok") return "own_key";
+  return mode === "local" ? "own_device" : "credits";
+}
+
+/** Requests of the user's own device are numbered by the device. */
+const requestIdOfRow = ({ id, route_mode }: Pick<UsageRow, "id" | "route_mode">): string =>
+  route_mode === "local" ? `req_local_${id}` : requestIdOf(id);
 
 function absorbed(amount: Usd): { absorbed_cost_usd?: string } {
   return amount > 0n ? { absorbed_cost_usd: formatUsd(amount) } : {};

@@ -58,7 +58,7 @@ export const selectReceipts = (
 ) => tx<UsageRow[]>`
   select ${closedColumns(tx)}
   from usage_events u join apps p on p.id = u.app_id
-  where ${scopeWhere(tx, scope)} and u.outcome in ('succeeded', 'aborted')
+  where ${scopeWhere(tx, scope)} and u.outcome in ('succeeded', 'aborted') and u.route_mode <> 'local'
     ${filter.id === undefined ? tx`` : tx`and u.id = ${filter.id}`}
     ${filter.from === undefined ? tx`` : tx`and u.created_at >= ${filter.from}`}
     ${filter.to === undefined ? tx`` : tx`and u.created_at < ${filter.to}`}
@@ -87,7 +87,8 @@ const closedColumns = (tx: Tx) => tx`
   u.provider, u.served_model, u.endpoint, u.client_request_id, u.input_tokens, u.cached_input_tokens,
   u.cache_write_tokens, u.output_tokens, u.reasoning_tokens, u.usage_source, u.simulated, u.lines, u.pricing,
   u.hold_usd::text, u.upstream_cost_usd::text, u.absorbed_cost_usd::text, u.developer_share_usd::text,
-  u.platform_share_usd::text, u.fee_usd::text, u.charge_usd::text, u.paid_usd::text, u.promo_usd::text,
+  u.platform_share_usd::text, u.fee_usd::text, u.charge_usd::text, u.provider_estimate_usd::text,
+  u.paid_usd::text, u.promo_usd::text,
   u.test_usd::text, u.outcome, u.error_code, u.attempts, u.first_byte_ms, u.duration_ms, u.opened_at, u.created_at`;
 
 const closedWhere = (tx: Tx, scope: RequestScope, filter: RequestFilter) => tx`

@@ -4,8 +4,9 @@ import { maskKey } from "./mask.ts";
 import { type Dialect, readProviders, readSealedKeys, type SealedKey } from "./store.ts";
 
 export { type BaseUrlRefusal, refusalOfBaseUrl } from "./base-url.ts";
+export { type Circuits, circuitName, createCircuits } from "./circuits.ts";
 export { maskKey } from "./mask.ts";
-export { aliasOf, isSameModel, type ListedModel, listedUnder, type PlannedRoute } from "./rules.ts";
+export { aliasOf, isSameModel, type ListedModel, listedUnder, type PlannedRoute, suffices } from "./rules.ts";
 export {
   type Dialect,
   destroyKey,

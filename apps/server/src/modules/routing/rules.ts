@@ -14,7 +14,23 @@ export type ListedModel = {
   model: string;
   maxOutputTokens?: number | undefined;
   options?: Readonly<Record<string, unknown>> | undefined;
+  /** Who may pay for it; absent: whoever the feature lets pay. */
+  routes?: readonly string[] | undefined;
+  /** What its developer thinks of it, 0..100. */
+  quality?: number | undefined;
 };
+
+/** Whether a model can do what a feature requires, by the capability table of the price book. */
+export function suffices(
+  model: { capabilities: readonly string[] },
+  entry: Pick<ListedModel, "quality">,
+  policy: { requires: readonly string[]; min_quality: number },
+): boolean {
+  return (
+    (entry.quality ?? 0) >= policy.min_quality &&
+    policy.requires.every((wanted) => model.capabilities.includes(wanted))
+  );
+}
 
 /**
  * Reads the request's `model` as far as it can be read without the feature: `auto:<feature>` stands for the feature's

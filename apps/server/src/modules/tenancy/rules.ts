@@ -38,6 +38,8 @@ export function mergeLimits(
 
 export type Issue = { param: string; message: string; maximum?: number | string };
 
+const mostFixedPriceUsd = parseUsd("100")!;
+
 /** Every figure of a manifest that is above what the operator allows. */
 export function issuesOfPricing(pricing: EffectivePricing, maxima: Maxima): Issue[] {
   const issues: Issue[] = [];
@@ -47,8 +49,17 @@ export function issuesOfPricing(pricing: EffectivePricing, maxima: Maxima): Issu
   if (pricing.developer_share_bps > maxima.maxDeveloperShareBps) {
     above("developer_share_bps", maxima.maxDeveloperShareBps);
   }
-  const fee = parseUsd(pricing.request_fee_usd);
-  if (fee === null || fee > maxima.maxFeeUsd) above("request_fee_usd", formatUsd(maxima.maxFeeUsd));
+  if (pricing.developer_key_markup_percent > maxima.maxMarkupPercent)
+    above("developer_key_markup_percent", maxima.maxMarkupPercent);
+  const requestFee = pricing.mode === "fixed_fee" ? "fixed_fee_usd" : "request_fee_usd";
+  for (const [field, amount, most] of [
+    [requestFee, pricing.request_fee_usd, maxima.maxFeeUsd],
+    ["byok_fee_usd", pricing.byok_fee_usd, maxima.maxFeeUsd],
+    ["fixed_price_usd", pricing.fixed_price_usd ?? "0", mostFixedPriceUsd],
+  ] as const) {
+    const fee = parseUsd(amount);
+    if (fee === null || fee > most) above(field, formatUsd(most));
+  }
   return issues;
 }
 

@@ -61,10 +61,12 @@ async function send(outbound: Outbound, call: UpstreamCall, body: JsonObject): P
       method: "POST",
       headers: {
         ...headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json"),
+        ...call.extraHeaders,
         ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }),
       },
       body: JSON.stringify(body),
       credential: call.apiKey,
+      ...(call.door === "tenant" ? { door: "tenant", entrance: "byok" } : {}),
       timeouts: call.timeouts,
       signal: call.signal,
       onSent: call.onSent,

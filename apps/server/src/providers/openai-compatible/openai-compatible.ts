@@ -52,10 +52,12 @@ async function send(outbound: Outbound, call: UpstreamCall): Promise<OutboundRes
       method: "POST",
       headers: {
         ...headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json"),
+        ...call.extraHeaders,
         ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }),
       },
       body: JSON.stringify(bodyFor(call)),
       credential: call.apiKey,
+      ...(call.door === "tenant" ? { door: "tenant", entrance: "byok" } : {}),
       timeouts: call.timeouts,
       signal: call.signal,
       onSent: call.onSent,

@@ -1,0 +1,46 @@
+import type { SessionContext } from "../../modules/identity/session-context.ts";
+import { type Circuits, circuitName } from "../../modules/routing/routing.ts";
+import type { Switches } from "../../modules/switch/switch.ts";
+import type { PlannableKey } from "./payers.ts";
+import type { PlanContext, PlannableFeature } from "./plan.ts";
+
+/** What plans are made from, beside the session and its features: copies in memory, all of them. */
+export type PlanSources = Pick<PlanContext, "prices" | "upstreams"> & {
+  circuits: Pick<Circuits, "look">;
+  switches: Pick<Switches, "isOff">;
+  keysOf: {
+    user(appId: string, endUserId: string): Promise<readonly PlannableKey[]>;
+    developer(appId: string): Promise<readonly PlannableKey[]>;
+  };
+};
+
+/**
+ * Everything that a plan for this session is made from. Keys are looked for only where a feature lets their owner pay; one
+ * that came with the request stands for all of its user's.
+ */
+export async function planContextOf(
+  session: SessionContext,
+  features: readonly PlannableFeature[],
+  sources: PlanSources,
+  ownKey: PlannableKey | null = null,
+): Promise<PlanContext> {
+  const pays = (mode: "byok" | "developer_key"): boolean =>
+    features.some(({ policy }) => policy.route_preference.includes(mode));
+  const { keysOf, switches, circuits, prices, upstreams } = sources;
+  return {
+    session,
+    features,
+    prices,
+    upstreams,
+    keys: {
+      user: ownKey ? [ownKey] : pays("byok") ? await keysOf.user(session.appId, session.endUserId) : [],
+      developer: pays("developer_key") ? await keysOf.developer(session.appId) : [],
+    },
+    blocked: (kind, id) => {
+      if (switches.isOff(kind, id)) return "suspended";
+      const circuit = kind === "provider" ? circuitName(id, null) : circuitName("", { id });
+      return circuit !== null && circuits.look(circuit) === "open" ? "circuit_open" : null;
+    },
+    random: Math.random,
+  };
+}
