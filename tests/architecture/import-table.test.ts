@@ -70,7 +70,7 @@ const table: readonly Row[] = [
     ],
     types: [contract],
   },
-  { from: /^packages\/react\//, may: [/^packages\/react\//, /^@modelfaucet\/sdk\//, /^react(\/|$)/] },
+  { from: /^packages\/react\//, may: [/^packages\/react\//, /^@modelfaucet\/sdk(\/|$)/, /^react(\/|$)/] },
 ];
 
 const ownModule = new RegExp(`^(${server}/modules/[a-z-]+/)`);
