@@ -32,9 +32,7 @@ function connectionsOf(source: Source): string[] {
       .filter((item) => !harmless.test(item.names))
       .map((item) => breach(source, item.line, `opens connections by ${item.target}`)),
     ...linesThat(source, (line) =>
-      byItself.test(line) && !/function |^\s*(\/\/|\*)/.test(line)
-        ? "opens a connection by itself"
-        : undefined,
+      byItself.test(line) && !noCall.test(line) ? "opens a connection by itself" : undefined,
     ),
   ];
 }
