@@ -248,6 +248,29 @@ test("callers that wait together share one session", async () => {
   );
 });
 
+test("fifty callers whose session is refused at once wait for one renewal", async () => {
+  let good = "";
+  await using server = await startScriptedServer({
+    "POST /v1/sessions": (response, seen) => {
+      const session = sessionAnswer();
+      // The first session dies before it is used.
+      if (good) good = session.session_token;
+      else good = "none yet";
+      json(200, session)(response, seen);
+    },
+    "GET /v1/user/wallet": (response, seen) => {
+      const refused = seen.headers.authorization !== `Bearer ${good}`;
+      const reply = refused ? json(401, wireError("expired_session")) : wallet;
+      return reply(response, seen);
+    },
+  });
+  const faucet = faucetOf(server);
+  const wallets = await Promise.all(Array.from({ length: 50 }, () => faucet.wallet()));
+  expect(wallets).toHaveLength(50);
+  expect(server.on("/v1/sessions")).toHaveLength(2);
+  expect(server.on("/v1/user/wallet")).toHaveLength(100);
+});
+
 test("a session is renewed 30 s before its end, a short one 5 s before", async () => {
   await using server = await startScriptedServer({
     "POST /v1/sessions": inTurn(

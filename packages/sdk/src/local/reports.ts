@@ -79,10 +79,11 @@ export function createUsageReports(
       const reports = items.filter(own).slice(0, batchSize);
       const ids = reports.length > 0 ? await post(reports, signal) : [];
       if (ids.length === 0) break;
-      flushed += ids.length;
       const call = { method: "POST", body: JSON.stringify({ request_ids: ids }), ...asking } as const;
-      pending = (await bridge.ask<{ pending: number }>("/usage/ack", call)).pending;
-      if (pending === 0) break;
+      const acknowledged = await bridge.ask<{ removed: number; pending: number }>("/usage/ack", call);
+      pending = acknowledged.pending;
+      if (acknowledged.removed === 0) break;
+      flushed += acknowledged.removed;
     }
     return { flushed, pending };
   }
