@@ -27,7 +27,7 @@ export type OutboundTimeouts = {
 export type OutboundDoor = "operator" | "tenant";
 
 /** What makes us connect: a label of the refusals that are counted. */
-export type OutboundEntrance = "upstream" | "alerts" | "traces" | "byok" | "key" | "jwks" | "webhook";
+export type OutboundEntrance = "upstream" | "alerts" | "traces" | "byok" | "key" | "jwks";
 
 export type OutboundRequest = {
   url: string;

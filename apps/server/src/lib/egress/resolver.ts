@@ -9,7 +9,7 @@ export type Resolve = (name: string) => Promise<readonly string[]>;
 export type ResolverOptions = {
   /** `address:port` of the only server to ask; the system's servers unless the testkit's wiring names one. */
   server?: string | null | undefined;
-  /** Of one question to one server; every server is asked twice at most. */
+  /** Of one question to one server; a server is asked again at most once, and all of it takes at most three times as long. */
   timeoutMs: number;
 };
 
@@ -22,7 +22,9 @@ export function createResolver({ server, timeoutMs }: ResolverOptions): Resolve 
     // One of its own each time: the system's servers may have changed.
     const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
     if (server) resolver.setServers([server]);
+    const timer = setTimeout(() => resolver.cancel(), timeoutMs * 3);
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    clearTimeout(timer);
     const found = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
     const failed = answers.find((answer) => answer.status === "rejected" && !meansNone(answer.reason));
     if (found.length === 0 && failed?.status === "rejected") throw failed.reason;

@@ -67,6 +67,8 @@ export function createTenantDoor(options: TenantDoorOptions): TenantDoor {
   };
 }
 
+/** Of one address, where there are others to try. */
+const attemptMs = 1_000;
 const mostBodyBytes = 64 * 1_024 * 1_024;
 
 export function notAllowed(reason: EgressReason): OutboundError {
@@ -110,6 +112,7 @@ function open(
     lookup,
     // All that the name resolves to is asked for, and tried one after the other.
     autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: attemptMs,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
@@ -146,6 +149,7 @@ function once(callback: buildConnector.Callback, socket: Socket, timeoutMs: numb
     settled = true;
     clearTimeout(timer);
     if (opened !== null) return callback(null, opened);
+    socket.destroy();
     callback(error ?? new Error("closed"), null);
   };
   const timer = setTimeout(() => socket.destroy(new Error("not connected in time")), timeoutMs);
