@@ -75,8 +75,28 @@ export async function makeUser(
     sessionId: opened.session_id,
     requestId,
     receiptId: `rcpt_${requestId}`,
+    ...(await insertKeys(product, publicAppId, session.userId)),
   };
   return { session, ids };
+}
+
+/** A key of the user and one of the developer, switched off, so that nothing ever opens or sends what they hold. */
+async function insertKeys(
+  product: Product,
+  publicAppId: string,
+  userId: string,
+): Promise<Pick<OwnedIds, "userKeyId" | "developerKeyId">> {
+  const [userKeyId, developerKeyId] = [randomUUID(), randomUUID()];
+  for (const [id, scope, endUserId] of [
+    [userKeyId, "end_user", userId],
+    [developerKeyId, "developer", null],
+  ] as const) {
+    await product.sql`insert into provider_credentials (id, owner_scope, app_id, developer_id, owner_id, end_user_id, provider,
+        sealed_secret, key_id, masked, last_four, status)
+      select ${id}, ${scope}, id, developer_id, coalesce(${endUserId}::uuid, developer_id), ${endUserId}, 'openai',
+        'mfenc:v2:test', 'test', 'sk-…test', 'test', 'disabled' from apps where public_app_id = ${publicAppId}`;
+  }
+  return { userKeyId, developerKeyId };
 }
 
 /** Well-formed ids of nobody. */
@@ -94,6 +114,8 @@ export function randomIds(): OwnedIds {
     developerId: randomUUID(),
     provider: `provider-${randomBytes(4).toString("hex")}`,
     keyId: randomUUID(),
+    userKeyId: randomUUID(),
+    developerKeyId: randomUUID(),
     alertId: randomUUID(),
     version: "999999999",
   };

@@ -184,7 +184,7 @@ function readEverything(
     op: product.adminToken,
   };
   const reads = apiRoutes.filter(
-    ({ method, path, auth }) => method === "GET" && auth.class in tokens && !path.includes("/tokens/:id"),
+    ({ method, path, auth }) => method === "GET" && auth.class in tokens && !/\/(tokens|provider-keys)\/:id/.test(path),
   );
   const control = reads.map(async (route) => {
     const token = tokens[route.auth.class]!;

@@ -32,7 +32,7 @@ export type RouteDefinition = {
   /** With `:name` for what varies, as Fastify writes it. */
   readonly path: `/${string}`;
   /** The package that brought the route. */
-  readonly pkg: 1 | 2;
+  readonly pkg: 1 | 2 | 3;
   readonly auth: RouteAuth;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;

@@ -18,6 +18,8 @@ export const defaultDeveloperScopes = [
   "developer:features:read",
   "developer:features:write",
   "developer:operations:read",
+  "developer:provider_keys:read",
+  "developer:provider_keys:write",
   "developer:tokens:read",
   "developer:tokens:write",
 ] as const;

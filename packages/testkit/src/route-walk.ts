@@ -15,6 +15,9 @@ export type OwnedIds = {
   developerId: string;
   provider: string;
   keyId: string;
+  /** Keys of an end user and of a developer. */
+  userKeyId: string;
+  developerKeyId: string;
   alertId: string;
   version: string;
 };
@@ -25,6 +28,8 @@ const idKinds: readonly (readonly [prefix: string, kind: keyof OwnedIds])[] = [
   ["/v1/developer/tokens/", "tokenId"],
   ["/v1/developer/sessions/", "sessionId"],
   ["/v1/developer/apps/", "endUserId"],
+  ["/v1/user/provider-keys/", "userKeyId"],
+  ["/v1/developer/provider-keys/", "developerKeyId"],
   ["/v1/admin/developers/", "developerId"],
   ["/v1/admin/wallets/", "walletId"],
   ["/v1/admin/providers/", "keyId"],
@@ -80,6 +85,14 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   "PUT /v1/admin/providers/:provider": { base_url: "http://127.0.0.1:9/v1", reason: "walk" },
   "POST /v1/admin/providers/:provider/keys": { api_key: "sk-walk-0123456789", reason: "walk" },
   "PUT /v1/admin/settings": { reason: "walk" },
+  "POST /v1/user/provider-keys": { provider: "openai", api_key: "sk-walk-0123456789" },
+  "PATCH /v1/user/provider-keys/:id": { name: "Walk" },
+  "POST /v1/developer/provider-keys": {
+    public_app_id: "walk",
+    provider: "openai",
+    api_key: "sk-walk-0123456789",
+  },
+  "PATCH /v1/developer/provider-keys/:id": { name: "Walk" },
   "POST /v1/admin/alerts/:id/acknowledge": {},
 };
 

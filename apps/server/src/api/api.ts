@@ -7,6 +7,7 @@ import type { Database } from "../lib/db.ts";
 import type { HttpServer } from "../lib/http.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Usd } from "../lib/money.ts";
+import type { Outbound } from "../lib/outbound.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { type Books, readDeveloperMoney } from "../modules/books/books.ts";
 import type {
@@ -18,6 +19,7 @@ import type {
 import type { PriceBook } from "../modules/pricing/pricing.ts";
 import type { RateLimiter } from "../modules/rate/rate.ts";
 import type { Upstreams } from "../modules/routing/routing.ts";
+import type { Switches } from "../modules/switch/switch.ts";
 import type { Directory } from "../modules/tenancy/tenancy.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import { createConsoleDoor } from "./console-door.ts";
@@ -39,10 +41,12 @@ import { developerAccountRoutes } from "./routes/developer-account.ts";
 import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
 import { developerAppRoutes } from "./routes/developer-apps.ts";
 import { developerFeatureRoutes } from "./routes/developer-features.ts";
+import { developerProviderKeyRoutes } from "./routes/developer-provider-keys.ts";
 import { developerRequestRoutes } from "./routes/developer-requests.ts";
 import { limitRoutes } from "./routes/limits.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userAccountRoutes } from "./routes/user-account.ts";
+import { userProviderKeyRoutes } from "./routes/user-provider-keys.ts";
 import { userReceiptRoutes } from "./routes/user-receipts.ts";
 import { userUsageRoutes } from "./routes/user-usage.ts";
 import { userWalletRoutes } from "./routes/user-wallet.ts";
@@ -58,6 +62,8 @@ export type ApiDeps = {
   bootstrap: BootstrapCredentials;
   prices: PriceBook;
   upstreams: Upstreams;
+  outbound: Outbound;
+  switches: Switches;
   bodyMemory: BodyMemory;
   metrics: Metrics;
   production: boolean;
@@ -111,6 +117,8 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...userWalletRoutes(common),
       ...userUsageRoutes(),
       ...userReceiptRoutes(),
+      ...userProviderKeyRoutes(common),
+      ...developerProviderKeyRoutes(common),
       ...developerRequestRoutes(),
       ...appUsageRoutes(),
       ...developerAnalyticsRoutes(common),

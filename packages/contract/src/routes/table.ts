@@ -10,6 +10,7 @@ import * as developer from "./developer.ts";
 import * as gateway from "./gateway.ts";
 import * as limits from "./limits.ts";
 import * as platform from "./platform.ts";
+import * as providerKeys from "./provider-keys.ts";
 import * as operations from "./public.ts";
 import * as sessions from "./sessions.ts";
 import * as user from "./user.ts";
@@ -26,6 +27,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   alerts,
   analytics,
   platform,
+  providerKeys,
   limits,
   console,
 ].flatMap((group) => Object.values(group) as RouteDefinition[]);

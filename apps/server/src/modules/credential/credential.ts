@@ -10,11 +10,33 @@ import {
   markUnopened,
   readKeysInUse,
   tenantOfKey,
+  type UnnamedKey,
   writeLastUse,
 } from "./store.ts";
 import { baseUrlOf, extraHeadersOf, type VendorName, vendors } from "./vendors.ts";
 
-export { isVendorName, type Vendor, type VendorName, vendorNames, vendors } from "./vendors.ts";
+export {
+  countKeys,
+  destroyKey,
+  findKey,
+  insertKey,
+  type KeyScope,
+  type KeySettings,
+  listKeys,
+  updateKey,
+  writeCheck,
+} from "./manage-store.ts";
+export type { CredentialRow, CredentialStatus, KeyCheck } from "./store.ts";
+export {
+  baseUrlOf,
+  isVendorName,
+  refuseForeignBaseUrl,
+  refuseForeignKey,
+  type Vendor,
+  type VendorName,
+  vendorNames,
+  vendors,
+} from "./vendors.ts";
 
 /** A provider key of a developer or of an end user, opened in memory alone. */
 export type Credential = {
@@ -137,10 +159,10 @@ export function createCredentials(deps: CredentialDeps): Credentials {
   };
 }
 
-function opened(deps: CredentialDeps, row: Omit<CredentialRow, "publicAppId">): Credential {
+function opened(deps: CredentialDeps, row: UnnamedKey): Credential {
   const provider = row.provider as VendorName;
   const secret = row.sealed === null ? null : tryOpen(deps.secretBox, row);
-  if (row.sealed !== null && secret === null && row.status !== "needs_reentry") {
+  if (row.sealed !== null && secret === null && (row.status === "active" || row.status === "invalid")) {
     void askAgain(deps, row, row.sealed).catch(deps.onError);
   }
   const { sealed, baseUrl, name, lastUsedAt, lastCheck, ...facts } = row;
@@ -176,11 +198,7 @@ export function tryOpen(
 }
 
 /** The row says from now on what its owner has to do. The value stays where it is until somebody takes it away. */
-async function askAgain(
-  deps: CredentialDeps,
-  row: Omit<CredentialRow, "publicAppId">,
-  sealed: string,
-): Promise<void> {
+async function askAgain(deps: CredentialDeps, row: UnnamedKey, sealed: string): Promise<void> {
   await deps.database.write({ ...tenantOfKey(row), purpose: "auth" }, async (tx) => {
     if (!(await markUnopened(tx, row.id, sealed))) return;
     await deps.record(tx, "open_failed", row);

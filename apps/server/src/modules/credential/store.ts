@@ -1,5 +1,5 @@
 import type { TenantSettings, Tx } from "../../lib/db.ts";
-import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
+import { type Usd, usdFromStore } from "../../lib/money.ts";
 
 export type CredentialStatus = "active" | "invalid" | "needs_reentry" | "disabled";
 
@@ -34,47 +34,48 @@ export type CredentialRow = {
   createdAt: Date;
 };
 
-/** Whose keys: one end user's, or a developer's for one app, for some or for all of them. */
-export type KeyOwner =
-  | { scope: "end_user"; appId: string; endUserId: string }
-  | { scope: "developer"; developerId: string | null; appIds: readonly string[] | null };
-
 /** What row security lets the owner of a key touch. */
 export function tenantOfKey(key: Pick<CredentialRow, "appId" | "developerId" | "endUserId">): TenantSettings {
   if (key.endUserId !== null) return { appId: key.appId, endUserId: key.endUserId };
   return { developerId: key.developerId };
 }
 
-const columns = (tx: Tx) => tx`k.id, k.owner_scope as "ownerScope", k.app_id as "appId",
+export const keyColumns = (tx: Tx) => tx`k.id, k.owner_scope as "ownerScope", k.app_id as "appId",
   k.developer_id as "developerId", k.end_user_id as "endUserId", k.provider, k.sealed_secret as sealed, k.masked,
   k.base_url as "baseUrl", k.name, k.models_allowed as "modelsAllowed", k.priority, k.weight,
   k.budget_limit_usd::text as "budgetLimitUsd", k.fallback_to_platform as "fallbackToPlatform",
   k.disclosure_version as "disclosureVersion", k.status, k.last_used_at as "lastUsedAt", k.last_check as "lastCheck",
   k.created_at as "createdAt"`;
 
-type Read = Omit<CredentialRow, "budgetLimitUsd" | "publicAppId"> & { budgetLimitUsd: string | null };
+type Read<Row> = Omit<Row, "budgetLimitUsd"> & { budgetLimitUsd: string | null };
 
-const rowOf = (read: Read): Omit<CredentialRow, "publicAppId"> => ({
-  ...read,
-  budgetLimitUsd: read.budgetLimitUsd === null ? null : usdFromStore(read.budgetLimitUsd),
-});
+export function keyOf<Row extends UnnamedKey>(read: Read<Row>): Row {
+  const { budgetLimitUsd } = read;
+  return {
+    ...read,
+    budgetLimitUsd: budgetLimitUsd === null ? null : usdFromStore(budgetLimitUsd),
+  } as unknown as Row;
+}
+
+/** As it is where nobody asks for the app's public name. */
+export type UnnamedKey = Omit<CredentialRow, "publicAppId">;
 
 // A key that was taken away has neither a secret nor a way back; one that has to be entered again says so.
-const isThere = (tx: Tx) => tx`not (k.status = 'disabled' and k.sealed_secret is null)`;
+export const isKept = (tx: Tx) => tx`not (k.status = 'disabled' and k.sealed_secret is null)`;
 
 /** The keys of one user, or of an app's developer, in the order in which they are tried. */
 export async function readKeysInUse(
   tx: Tx,
   owner: { appId: string; endUserId: string | null },
-): Promise<Omit<CredentialRow, "publicAppId">[]> {
-  const rows = await tx<Read[]>`select ${columns(tx)} from provider_credentials k
-    where k.app_id = ${owner.appId} and ${isThere(tx)} and ${
+): Promise<UnnamedKey[]> {
+  const rows = await tx<Read<UnnamedKey>[]>`select ${keyColumns(tx)} from provider_credentials k
+    where k.app_id = ${owner.appId} and ${isKept(tx)} and ${
       owner.endUserId === null
         ? tx`k.owner_scope = 'developer'`
         : tx`k.owner_scope = 'end_user' and k.end_user_id = ${owner.endUserId}`
     }
     order by k.priority, k.created_at, k.id`;
-  return rows.map(rowOf);
+  return rows.map((row) => keyOf<UnnamedKey>(row));
 }
 
 /** Says when keys were last used. The rows are touched in one order, so that two writers never wait for each other. */
@@ -99,6 +100,4 @@ export async function markUnopened(tx: Tx, id: string, sealed: string): Promise<
   return rows.length > 0;
 }
 
-const isoNow = (tx: Tx) => tx`to_char(mf_now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-
-export const storedUsd = (amount: Usd | null): string | null => (amount === null ? null : formatUsd(amount));
+export const isoNow = (tx: Tx) => tx`to_char(mf_now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -66,8 +66,12 @@ const tenancy: readonly RowCheck[] = [
   {
     name: "provider_credentials",
     tables: ["provider_credentials"],
-    from: "provider_credentials t",
-    foreign: "t.owner_scope <> 'platform' or t.owner_id <> '00000000-0000-0000-0000-000000000001'",
+    from: `provider_credentials t ${ownApp("t")}
+      left join end_users e on e.app_id = t.app_id and e.id = t.end_user_id and e.developer_id = t.developer_id`,
+    foreign: `case t.owner_scope
+      when 'platform' then t.app_id <> ${nobody} or t.owner_id <> '00000000-0000-0000-0000-000000000001'
+      when 'developer' then a.id is null or t.end_user_id is not null or t.owner_id <> t.developer_id
+      else a.id is null or e.id is null or t.owner_id <> t.end_user_id end`,
   },
   {
     name: "sign_in_links",

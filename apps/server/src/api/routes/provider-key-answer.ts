@@ -1,0 +1,152 @@
+import { byokDisclosureVersion, coversDisclosure } from "@modelfaucet/contract/disclosure.ts";
+import type { AnswerOf } from "@modelfaucet/contract/route.ts";
+import type {
+  addDeveloperProviderKey,
+  addUserProviderKey,
+  testUserProviderKey,
+} from "@modelfaucet/contract/routes/provider-keys.ts";
+import type { KeyVerdict } from "../../flows/provider-key-check.ts";
+import type { Tx } from "../../lib/db.ts";
+import { ApiError } from "../../lib/errors.ts";
+import { formatUsd, maxUsd, parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import type { SecretBox } from "../../lib/secret-box.ts";
+import { readBudgetUse } from "../../modules/books/books.ts";
+import { type CredentialRow, shownStatus, tryOpen } from "../../modules/credential/credential.ts";
+import type { Switches } from "../../modules/switch/switch.ts";
+import type { DirectoryApp } from "../../modules/tenancy/tenancy.ts";
+
+export type UserKeyAnswer = AnswerOf<typeof addUserProviderKey>;
+export type DeveloperKeyAnswer = AnswerOf<typeof addDeveloperProviderKey>;
+
+export type KeyAnswerDeps = { secretBox: Pick<SecretBox, "open">; switches: Pick<Switches, "isOff"> };
+
+const nobody = "00000000-0000-0000-0000-000000000000";
+
+/** Keys as their owner may see them, with what was used of their budgets. Purpose `auth` or `operator`. */
+export async function keyAnswers(
+  deps: KeyAnswerDeps,
+  tx: Tx,
+  keys: readonly CredentialRow[],
+): Promise<Omit<DeveloperKeyAnswer, "public_app_id">[]> {
+  const used = await usedBudgets(tx, keys);
+  return keys.map((key) => ({
+    id: key.id,
+    provider: key.provider,
+    ...(key.baseUrl === null ? {} : { base_url: key.baseUrl }),
+    masked: key.masked,
+    status: statusOf(deps, key),
+    models_allowed: key.modelsAllowed ?? [],
+    priority: key.priority,
+    weight: key.weight,
+    ...(key.budgetLimitUsd === null ? {} : { budget_limit_usd: formatUsd(key.budgetLimitUsd) }),
+    ...(key.name === null ? {} : { name: key.name }),
+    budget_used_usd: used.get(key.id) ?? formatUsd(zeroUsd),
+    ...(key.lastUsedAt === null ? {} : { last_used_at: key.lastUsedAt.toISOString() }),
+    ...(key.lastCheck === null ? {} : { last_check: key.lastCheck }),
+    created_at: key.createdAt.toISOString(),
+  }));
+}
+
+function statusOf(deps: KeyAnswerDeps, key: CredentialRow): DeveloperKeyAnswer["status"] {
+  const status = shownStatus(key.status, tryOpen(deps.secretBox, key) !== null);
+  return status === "active" && deps.switches.isOff("credential", key.id) ? "suspended" : status;
+}
+
+async function usedBudgets(tx: Tx, keys: readonly CredentialRow[]): Promise<Map<string, string>> {
+  const used = new Map<string, string>();
+  const limited = keys.filter(({ budgetLimitUsd }) => budgetLimitUsd !== null);
+  for (const [appId, ofApp] of Map.groupBy(limited, (key) => key.appId)) {
+    const specs = ofApp.map((key) => ({
+      kind: "credential" as const,
+      ownerId: key.id,
+      scopeId: nobody,
+      setBy: key.endUserId === null ? ("developer" as const) : ("user" as const),
+      window: "total" as const,
+      zone: "UTC",
+      limitUsd: key.budgetLimitUsd,
+    }));
+    const uses = await readBudgetUse(tx, appId, specs);
+    for (const [place, { used_usd }] of uses.entries()) used.set(ofApp[place]!.id, used_usd);
+  }
+  return used;
+}
+
+/** The highest fee of the app's features that take own keys. @throws ApiError forbidden when none does */
+export function byokFeeOf(app: DirectoryApp): Usd {
+  const fee = byokFeeOrNull(app);
+  if (fee !== null) return fee;
+  throw new ApiError("forbidden", "No feature of this app can be used with an own key.", {
+    details: { reason: "not_in_policy" },
+  });
+}
+
+/** `null` where no feature takes own keys. */
+export function byokFeeOrNull(app: DirectoryApp): Usd | null {
+  const offering = [...app.features.values()].filter(({ policy }) =>
+    policy.route_preference.includes("byok"),
+  );
+  if (offering.length === 0) return null;
+  return maxUsd(zeroUsd, ...offering.map(({ pricing }) => parseUsd(pricing.byok_fee_usd) ?? zeroUsd));
+}
+
+/** What a call with the key costs beside its vendor's own bill, and whether its owner has agreed to that. */
+export function disclosureOf(key: CredentialRow, feeUsd: Usd) {
+  const fee = formatUsd(feeUsd);
+  const needsConsent = feeUsd > 0n || key.fallbackToPlatform;
+  return {
+    fallback_to_platform: key.fallbackToPlatform,
+    fee_usd: fee,
+    disclosure_version: byokDisclosureVersion(fee),
+    disclosure_current: !needsConsent || coversDisclosure(key.disclosureVersion, fee),
+  };
+}
+
+export function testAnswer(
+  verdict: KeyVerdict & { checkedAt: string },
+): AnswerOf<typeof testUserProviderKey> {
+  const { ok, reason, models, latencyMs, checkedAt } = verdict;
+  return {
+    ok,
+    ...(reason ? { reason } : {}),
+    ...(models ? { models_count: models.length, models } : {}),
+    latency_ms: latencyMs,
+    checked_at: checkedAt,
+  };
+}
+
+type SettingsBody = {
+  models_allowed?: string[] | null | undefined;
+  budget_limit_usd?: string | null | undefined;
+  priority?: number | undefined;
+  weight?: number | undefined;
+  name?: string | null | undefined;
+  fallback_to_platform?: boolean | undefined;
+  disclosure_version?: string | null | undefined;
+};
+
+/** What a body names of a key's settings, and nothing else. An empty list of models is none at all. */
+export function settingsIn(body: SettingsBody) {
+  const { models_allowed: models, budget_limit_usd: budget } = body;
+  return {
+    ...(models === undefined
+      ? {}
+      : { modelsAllowed: models === null || models.length === 0 ? null : models }),
+    ...(budget === undefined ? {} : { budgetLimitUsd: budget === null ? null : parseUsd(budget)! }),
+    ...(body.priority === undefined ? {} : { priority: body.priority }),
+    ...(body.weight === undefined ? {} : { weight: body.weight }),
+    ...(body.name === undefined ? {} : { name: body.name }),
+    ...(body.fallback_to_platform === undefined ? {} : { fallbackToPlatform: body.fallback_to_platform }),
+    ...(body.disclosure_version === undefined ? {} : { disclosureVersion: body.disclosure_version }),
+  };
+}
+
+/** A key of which nothing is said. */
+export const defaultSettings = {
+  modelsAllowed: null,
+  budgetLimitUsd: null,
+  priority: 100,
+  weight: 1,
+  name: null,
+  fallbackToPlatform: false,
+  disclosureVersion: null,
+};
