@@ -1,4 +1,3 @@
-import type { ErrorEnvelope } from "@modelfaucet/contract/errors.ts";
 import type { userLimits } from "@modelfaucet/contract/objects/limit.ts";
 import type { modeItem, modes, session } from "@modelfaucet/contract/objects/session.ts";
 import type { receipt, usageItem, usageSource } from "@modelfaucet/contract/objects/usage.ts";
@@ -24,9 +23,9 @@ export type FaucetList<Item> = { items: Item[]; next_cursor: string | null };
 /** One payer: whether a call may use it now, else why not, and the fee of the app for it. */
 export type FaucetModeItem = Output<typeof modeItem> & {
   /** Names the text and the fee that the user is shown; to be sent with the consent to them. */
-  disclosure_version?: string;
-  credential_id?: string;
-  masked?: string;
+  disclosure_version?: string | undefined;
+  credential_id?: string | undefined;
+  masked?: string | undefined;
 };
 export type FaucetModes = Omit<Output<typeof modes>, "items"> & { items: FaucetModeItem[] };
 
@@ -166,9 +165,13 @@ export type FaucetChatResult = {
 };
 
 /** One error of the wire, as far as a foreign body can be trusted to have its fields. */
-export type WireError = Partial<Omit<ErrorEnvelope["error"], "code" | "type">> & {
-  code?: string;
+export type WireError = {
+  message?: string;
   type?: string;
+  param?: string | null;
+  code?: string;
+  request_id?: string;
+  details?: Record<string, unknown>;
 };
 
 type Output<Schema extends { _zod: { output: unknown } }> = Schema["_zod"]["output"];
