@@ -70,7 +70,7 @@ create table user_modes (
   foreign key (app_id, developer_id, home_feature_id) references app_features (app_id, developer_id, id)
 );
 call mf_protect('user_modes', 'developer_id = (select mf_developer()) or (app_id = (select mf_app()) and end_user_id = (select mf_end_user()))',
-  '{cache}', '{}');
+  '{cache}', '{auth}');
 call mf_declare('changing', 'user_modes');
 
 alter table holds drop constraint holds_route_mode_check;

@@ -4,7 +4,7 @@ import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
 import { ownKeyOf } from "./flows/complete/own-key.ts";
 import type { PlannableKey } from "./flows/complete/payers.ts";
-import type { PlannableFeature } from "./flows/complete/plan.ts";
+import { plannableFeatures } from "./flows/complete/plan.ts";
 import { keyPlaceOf } from "./flows/key-place.ts";
 import { recordKeyFinding } from "./flows/provider-keys.ts";
 import { createSwitchStopper } from "./flows/stop-switched.ts";
@@ -26,8 +26,10 @@ import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
 import { type Credential, type Credentials, createCredentials } from "./modules/credential/credential.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
-import { createDeveloperTokens, type DeveloperTokens } from "./modules/identity/developer-tokens.ts";
+import type { DeveloperTokens } from "./modules/identity/developer-tokens.ts";
+import type { KeySets } from "./modules/identity/key-sets.ts";
 import { createMissLimiter } from "./modules/identity/miss-limiter.ts";
+import type { OperatorTokens } from "./modules/identity/operator-tokens.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
@@ -38,9 +40,10 @@ import {
   type Upstreams,
 } from "./modules/routing/routing.ts";
 import { createSwitches, featureTarget, type Switches } from "./modules/switch/switch.ts";
-import { createDirectory, type Directory, type DirectoryApp } from "./modules/tenancy/directory.ts";
+import { createDirectory, type Directory } from "./modules/tenancy/directory.ts";
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
+import { createProofs } from "./wiring-identity.ts";
 import { countingRefusals, countSettled, tenantDoorOf, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
@@ -61,6 +64,8 @@ export type System = {
   directory: Directory;
   sessions: SessionCache;
   developerTokens: DeveloperTokens;
+  operatorTokens: OperatorTokens;
+  keySets: KeySets;
   consoleSessions: ConsoleSessions;
   prices: PriceBook;
   upstreams: Upstreams;
@@ -124,7 +129,6 @@ export async function createSystem(
   });
   const misses = createMissLimiter(() => performance.now());
   const sessions = createSessionCache({ database, feed, misses });
-  const developerTokens = createDeveloperTokens({ database, misses });
   const bootstrap = createBootstrapCredentials({
     adminTokens: config.adminToken ?? [],
     developerAdminTokens: config.developerAdminToken ?? [],
@@ -140,6 +144,7 @@ export async function createSystem(
     lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
     tenant: tenantDoorOf(config),
   });
+  const proofs = createProofs({ database, misses, outbound, nowMs: feed.now, onError });
   const books = createBooks({
     database: directDatabase,
     maxBatch: config.database.groupCommitMaxBatch,
@@ -180,7 +185,7 @@ export async function createSystem(
     switches,
     directory,
     sessions,
-    developerTokens,
+    ...proofs,
     prices,
     upstreams,
     credentials,
@@ -325,7 +330,10 @@ function completeContextOf(parts: Parts): CompleteContext {
     holdDeadlineMs: config.gateway.settleWaitMs,
     topUpUrl: null,
     now: parts.feed.now,
-    featuresOf: async (appId) => plannable(await parts.directory.app(appId)),
+    featuresOf: async (appId) => {
+      const app = await parts.directory.app(appId);
+      return app && plannableFeatures(app);
+    },
     boundsOf: (appId) => parts.directory.app(appId),
     rates: parts.rates,
     switches: parts.switches,
@@ -374,9 +382,4 @@ function keysIn({
       else credentials.refused(known as Credential);
     },
   };
-}
-
-function plannable(app: DirectoryApp | null): PlannableFeature[] | null {
-  if (!app) return null;
-  return [...app.features.values()].map(({ featureId, ...feature }) => ({ id: featureId, ...feature }));
 }

@@ -1,5 +1,6 @@
 import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
+import type { PlanSources } from "../flows/complete/plan-context.ts";
 import type { CredentialRate } from "../flows/rate-claims.ts";
 import type { BodyMemory } from "../lib/body-memory.ts";
 import type { ChangeFeed } from "../lib/change-feed.ts";
@@ -14,6 +15,8 @@ import type {
   BootstrapCredentials,
   ConsoleSessions,
   DeveloperTokens,
+  KeySets,
+  OperatorTokens,
   SessionCache,
 } from "../modules/identity/identity.ts";
 import type { PriceBook } from "../modules/pricing/pricing.ts";
@@ -33,9 +36,12 @@ import { adminMeRoutes } from "./routes/admin-me.ts";
 import { adminPriceBookRoutes } from "./routes/admin-price-book.ts";
 import { adminProviderRoutes } from "./routes/admin-providers.ts";
 import { adminReconciliationRoutes } from "./routes/admin-reconciliation.ts";
+import { adminSessionRoutes } from "./routes/admin-sessions.ts";
 import { adminSettingsRoutes } from "./routes/admin-settings.ts";
+import { adminSwitchRoutes } from "./routes/admin-switches.ts";
 import { adminWalletRoutes } from "./routes/admin-wallets.ts";
 import { appUsageRoutes } from "./routes/app-usage.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { consoleRoutes } from "./routes/console.ts";
 import { developerAccountRoutes } from "./routes/developer-account.ts";
 import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
@@ -43,9 +49,13 @@ import { developerAppRoutes } from "./routes/developer-apps.ts";
 import { developerFeatureRoutes } from "./routes/developer-features.ts";
 import { developerProviderKeyRoutes } from "./routes/developer-provider-keys.ts";
 import { developerRequestRoutes } from "./routes/developer-requests.ts";
+import { developerUserRoutes } from "./routes/developer-users.ts";
+import { identityRoutes } from "./routes/identity.ts";
 import { limitRoutes } from "./routes/limits.ts";
+import { operatorTokenRoutes } from "./routes/operator-tokens.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userAccountRoutes } from "./routes/user-account.ts";
+import { userModeRoutes } from "./routes/user-modes.ts";
 import { userProviderKeyRoutes } from "./routes/user-provider-keys.ts";
 import { userReceiptRoutes } from "./routes/user-receipts.ts";
 import { userUsageRoutes } from "./routes/user-usage.ts";
@@ -54,16 +64,21 @@ import { userWalletRoutes } from "./routes/user-wallet.ts";
 export type ApiDeps = {
   database: Database;
   feed: ChangeFeed;
+  switches: Switches;
   secretBox: SecretBox;
   directory: Directory;
   books: Books;
   sessions: SessionCache;
   developerTokens: DeveloperTokens;
+  operatorTokens: OperatorTokens;
+  keySets: KeySets;
+  /** SHA-256 of the environment's secrets, by variable: a leaked one is known again. */
+  secretDigests: readonly { name: string; digest: string }[];
   bootstrap: BootstrapCredentials;
   prices: PriceBook;
+  plans: PlanSources;
   upstreams: Upstreams;
   outbound: Outbound;
-  switches: Switches;
   bodyMemory: BodyMemory;
   metrics: Metrics;
   production: boolean;
@@ -89,8 +104,8 @@ export type ApiDeps = {
 /** Puts every route of the control API behind its class and scope. @throws when the mount table is not whole */
 export function mountApi(http: HttpServer, deps: ApiDeps): void {
   const isPriced = (provider: string, model: string): boolean => deps.prices.find(provider, model) !== null;
-  const { apiUrl, consoleOrigins: origins, consoleSessions: sessions } = deps;
-  const console = createConsoleDoor({ apiUrl, origins, sessions });
+  const { apiUrl, consoleOrigins: origins, consoleSessions: sessions, switches } = deps;
+  const console = createConsoleDoor({ apiUrl, origins, sessions, switches });
   const common = {
     ...deps,
     console,
@@ -127,7 +142,14 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...adminReconciliationRoutes(),
       ...adminBackupRoutes(),
       ...adminAlertRoutes(common),
+      ...adminSwitchRoutes(common),
+      ...adminSessionRoutes(common),
       ...limitRoutes(common),
+      ...identityRoutes(common),
+      ...developerUserRoutes(common),
+      ...operatorTokenRoutes(common),
+      ...auditRoutes(common),
+      ...userModeRoutes(common),
     ],
     apiRoutes,
     {
@@ -138,8 +160,10 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       console,
       metrics: deps.metrics,
       checkAnswers: deps.checkAnswers,
+      nowMs: deps.feed.now,
       rates: deps.rates,
       credentialRate: deps.credentialRate,
+      switches,
     },
   );
 }

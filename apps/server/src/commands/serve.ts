@@ -184,7 +184,9 @@ function apiDepsOf(system: System): ApiDeps {
   const { config } = system;
   return {
     ...system,
+    plans: system.complete,
     production: config.production,
+    secretDigests: config.secretDigests,
     checkAnswers: config.nodeEnv === "test",
     bodyLimitBytes: config.bodies.apiLimitBytes,
     sessionTtlSeconds: config.sessionTtlSeconds,

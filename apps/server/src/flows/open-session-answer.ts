@@ -1,16 +1,10 @@
 import type { SessionScope } from "@modelfaucet/contract/scopes.ts";
-import { maxUsd, parseUsd, type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
+import { type Usd, usdFromStore } from "../lib/money.ts";
 import { type IdentityMode, mayUseFeature } from "../modules/identity/identity.ts";
 import type { DirectoryApp, DirectoryFeature, WalletState } from "../modules/tenancy/tenancy.ts";
-
-/** What the plan would say of one route mode now, for this user and these features. */
-export type ModeItem = {
-  mode: "platform";
-  available: boolean;
-  reason?: "not_in_policy" | "no_priced_model" | "insufficient_balance" | "wallet_frozen";
-  paidBy: "credits";
-  feeUsd: Usd;
-};
+import { plannableFeatures } from "./complete/plan.ts";
+import type { PlanSources } from "./complete/plan-context.ts";
+import { type ModeSubject, type ModesView, modesOf } from "./modes.ts";
 
 /** A session as its owner is told of it. */
 export type OpenedSession = {
@@ -27,7 +21,7 @@ export type OpenedSession = {
   featureKey: string | null;
   maxSpendUsd: Usd | null;
   walletBalanceUsd: Usd;
-  mode: ModeItem;
+  modes: ModesView;
   features: readonly OfferedFeature[];
   supportUrl: string | null;
 };
@@ -39,23 +33,28 @@ export type OfferedFeature = {
   /** `provider/model`, those that this session may call. */
   models: readonly string[];
   privacy: string;
+  byokFeeUsd: string;
+  localFeeUsd: string;
 };
 
-type Facts = Omit<OpenedSession, "walletBalanceUsd" | "mode" | "features" | "supportUrl"> & {
-  features: readonly string[] | null;
-  models: readonly string[] | null;
-  modes: readonly string[] | null;
-  wallet: WalletState;
-};
+type Facts = Omit<OpenedSession, "walletBalanceUsd" | "modes" | "features" | "supportUrl"> &
+  Pick<ModeSubject, "appId" | "endUserOwn" | "modes" | "models" | "chosenModes"> & {
+    features: readonly string[] | null;
+    wallet: WalletState;
+  };
 
-type IsPriced = (provider: string, model: string) => boolean;
-
-export function describeSession(app: DirectoryApp, isPriced: IsPriced, facts: Facts): OpenedSession {
-  const { features: _allowed, models: _models, modes: _modes, wallet, ...told } = facts;
+export async function describeSession(
+  app: DirectoryApp,
+  plans: PlanSources,
+  facts: Facts,
+): Promise<OpenedSession> {
+  const { features: _allowed, models: _models, chosenModes: _chosen, wallet, ...told } = facts;
+  const usable = plannableFeatures(app).filter(({ featureKey }) => mayUseFeature(facts, featureKey));
+  const only = usable.find(({ featureKey }) => featureKey === facts.featureKey) ?? null;
   return {
     ...told,
     walletBalanceUsd: usdFromStore(wallet.balanceText),
-    mode: platformMode(app, isPriced, facts),
+    modes: await modesOf(facts, usable, only, wallet, plans),
     features: offeredFeatures(app, facts),
     supportUrl: app.supportUrl,
   };
@@ -72,35 +71,9 @@ export function offeredFeatures(
     routePreference: feature.policy.route_preference,
     models: modelsOf(feature, session.models).map(({ provider, model }) => `${provider}/${model}`),
     privacy: feature.policy.privacy,
+    byokFeeUsd: feature.pricing.byok_fee_usd,
+    localFeeUsd: feature.pricing.local_fee_usd,
   }));
-}
-
-function platformMode(app: DirectoryApp, isPriced: IsPriced, facts: Facts): ModeItem {
-  const offering = usableFeatures(app, facts).filter(
-    (feature) =>
-      feature.policy.route_preference.includes("platform") && (facts.modes?.includes("platform") ?? true),
-  );
-  const fees = offering.map((feature) => parseUsd(feature.pricing.request_fee_usd) ?? zeroUsd);
-  const feeUsd = maxUsd(zeroUsd, ...fees);
-  const hasPrice = offering.some((feature) =>
-    modelsOf(feature, facts.models).some(({ provider, model }) => isPriced(provider, model)),
-  );
-  const reason = refusalOf(offering.length > 0, hasPrice, facts.wallet);
-  return {
-    mode: "platform",
-    available: reason === undefined,
-    ...(reason && { reason }),
-    paidBy: "credits",
-    feeUsd,
-  };
-}
-
-function refusalOf(inPolicy: boolean, hasPrice: boolean, wallet: WalletState): ModeItem["reason"] {
-  if (!inPolicy) return "not_in_policy";
-  if (!hasPrice) return "no_priced_model";
-  if (wallet.status === "frozen" || wallet.debt) return "wallet_frozen";
-  if (usdFromStore(wallet.availableText) <= 0n) return "insufficient_balance";
-  return undefined;
 }
 
 function usableFeatures(

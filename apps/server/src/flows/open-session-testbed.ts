@@ -7,18 +7,26 @@ import { SignJWT } from "jose";
 import { createChangeFeed } from "../lib/change-feed.ts";
 import { openDatabase } from "../lib/db.ts";
 import { uuidV7 } from "../lib/ids.ts";
+import { createOutbound } from "../lib/outbound.ts";
 import { createSecretBox } from "../lib/secret-box.ts";
 import { createBooks, readEpoch } from "../modules/books/books.ts";
 import {
   createDeveloperTokens,
+  createKeySets,
   createMissLimiter,
+  createOperatorTokens,
   createSessionCache,
   type DeveloperCaller,
+  fetchKeySet,
 } from "../modules/identity/identity.ts";
+import { createSwitches } from "../modules/switch/switch.ts";
 import { createAppOrigins, createDirectory } from "../modules/tenancy/tenancy.ts";
 import { createApp } from "./apps.ts";
+import { auditDeveloperTokenUse, auditOperatorTokenUse } from "./credential-uses.ts";
 import { createDeveloper } from "./developers.ts";
 import { createFeature } from "./features.ts";
+import { keepKeySet } from "./keep-key-set.ts";
+import { openPlans } from "./plan-testbed.ts";
 
 export type Testbed = Awaited<ReturnType<typeof openTestbed>>;
 
@@ -60,9 +68,15 @@ export async function openTestbed(server: PostgresServer) {
   });
   const misses = createMissLimiter(() => feed.now());
   const sessions = createSessionCache({ database, feed, misses });
+  const switches = createSwitches({ database, feed });
   const directory = createDirectory({ database, feed, effectiveManifest });
   await feed.start();
   const origins = await createAppOrigins({ database, feed });
+  const outbound = createOutbound({
+    connectTimeoutMs: 1_000,
+    maxConnectionsPerOrigin: 1,
+    isAllowedOrigin: () => false,
+  });
   const books = createBooks({
     database,
     maxBatch: 64,
@@ -83,15 +97,25 @@ export async function openTestbed(server: PostgresServer) {
     production: false,
     sessionTtlSeconds: 3600,
     userTokenMaxTtlSeconds: 600,
-    isPriced: () => true,
+    plans: openPlans(),
     rates: withoutCredentialRate.rates,
+    switches,
+    // Nothing of these tests goes out; what does is tried against a running product.
+    outbound,
+    keySets: createKeySets({
+      fetch: (url) => fetchKeySet(outbound, url),
+      keep: (source, stored) => keepKeySet(database, source, stored),
+      nowMs: feed.now,
+      onError: (error) => console.error(error),
+    }),
   };
   return {
     ...deps,
     deps,
+    developerTokens: createDeveloperTokens({ database, misses, onFirstUse: auditDeveloperTokenUse }),
+    operatorTokens: createOperatorTokens({ database, misses, onFirstUse: auditOperatorTokenUse }),
     origins,
     books,
-    developerTokens: createDeveloperTokens({ database, misses }),
     cloned,
     close: async () => {
       await books.stop();
@@ -132,7 +156,7 @@ export async function makeApp(
     bootstrap: false,
     developerId: developer.id,
   };
-  return { developer, app, identitySecret, feature, caller };
+  return { developer, app, identitySecret: identitySecret!, feature, caller };
 }
 
 /** A user token as an app's backend signs it; a claim of `undefined` is left out. */

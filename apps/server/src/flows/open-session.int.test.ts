@@ -13,6 +13,7 @@ import {
   type Testbed,
   testActor,
 } from "./open-session-testbed.ts";
+import { openPlans } from "./plan-testbed.ts";
 import { refreshSession } from "./refresh-session.ts";
 
 let bed: Testbed;
@@ -217,15 +218,25 @@ describe("narrowing", () => {
   it("tells which route mode is available, and why not", async () => {
     await makeApp(bed, "app_modes", { identityMode: "demo" });
     const input = { publicAppId: "app_modes", externalUserId: "u" };
-    expect((await open(input)).mode).toMatchObject({ available: false, reason: "insufficient_balance" });
-    const unpriced = { ...bed.deps, isPriced: () => false };
-    expect(
-      (await openSession(unpriced, null, { ...input, requestOrigin: undefined, address: "192.0.2.1" })).mode
-        .reason,
-    ).toBe("no_priced_model");
-    expect((await open({ ...input, models: [] })).mode.reason).toBe("no_priced_model");
+    const credits = ({ modes }: OpenedSession) => modes.items.find(({ mode }) => mode === "platform");
+    expect(credits(await open(input))).toMatchObject({ available: false, reason: "insufficient_balance" });
+    const unpriced = { ...bed.deps, plans: openPlans(() => false) };
+    const opened = await openSession(unpriced, null, {
+      ...input,
+      requestOrigin: undefined,
+      address: "192.0.2.1",
+    });
+    expect(credits(opened)?.reason).toBe("no_priced_model");
+    expect(credits(await open({ ...input, models: [] }))?.reason).toBe("no_priced_model");
     await setBalance("app_modes", "1");
-    expect((await open(input)).mode).toMatchObject({ available: true, feeUsd: 0n });
+    const { modes } = await open(input);
+    expect(modes).toMatchObject({ selected: "auto", fallbackToPlatform: false });
+    expect(modes.items).toMatchObject([
+      { mode: "platform", available: true, feeUsd: 0n },
+      { mode: "developer_key", reason: "not_in_policy" },
+      { mode: "byok", reason: "not_in_policy" },
+      { mode: "local", reason: "not_in_policy" },
+    ]);
   });
 });
 

@@ -4,7 +4,6 @@ import type { Database, Tx } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
 import { hashToken, newToken, uuidV7 } from "../lib/ids.ts";
 import type { Usd } from "../lib/money.ts";
-import type { SecretBox } from "../lib/secret-box.ts";
 import {
   type DeveloperCaller,
   forbiddenOrigin,
@@ -20,29 +19,33 @@ import {
   suspended,
   type UserTokenClaims,
   useUserTokenOnce,
-  verifyUserToken,
 } from "../modules/identity/identity.ts";
 import type { RateClaim, RateLimiter } from "../modules/rate/rate.ts";
+import type { Switches } from "../modules/switch/switch.ts";
 import {
   type Directory,
   type DirectoryApp,
   ensureEndUser,
   featureNotFound,
   invalidApp,
+  readChosenModes,
   readWalletState,
 } from "../modules/tenancy/tenancy.ts";
-import { identityKeyPlace, userHashKeyPlace } from "./apps.ts";
+import { userHashKeyPlace } from "./apps.ts";
+import type { PlanSources } from "./complete/plan-context.ts";
 import { describeSession, type OpenedSession } from "./open-session-answer.ts";
+import { refuseSwitchedOff } from "./switched-off.ts";
+import { type ProofDeps, verifyTokenOf } from "./user-proof.ts";
 
-export type OpenSessionDeps = {
+export type OpenSessionDeps = ProofDeps & {
   database: Database;
   directory: Directory;
   feed: Pick<ChangeFeed, "now" | "isFresh">;
-  secretBox: Pick<SecretBox, "open">;
   production: boolean;
-  userTokenMaxTtlSeconds: number;
-  isPriced: (provider: string, model: string) => boolean;
+  /** What plans are made from: a session tells who could pay. */
+  plans: PlanSources;
   rates: Pick<RateLimiter, "take">;
+  switches: Pick<Switches, "offFor" | "isOff">;
 };
 
 export type OpenSessionInput = {
@@ -76,6 +79,7 @@ export async function openSession(
   const app = await deps.directory.appByPublicId(input.publicAppId);
   if (!app || app.status === "disabled") throw invalidApp();
   if (caller) refuseForeignCaller(caller, app);
+  refuseSwitchedOff(deps.switches, { developerId: app.developerId, appId: app.id });
   refuseSuspended({ appStatus: app.status, developerStatus: app.developerStatus, endUserStatus: "active" });
   const claims = await proofOf(deps, caller, app, input);
   const subject = subjectOf(claims, input);
@@ -95,7 +99,7 @@ export async function openSession(
       verified: proved,
       metadata: proved ? (claims?.metadata ?? (caller ? input.metadata : undefined) ?? null) : null,
     });
-    if (user.status !== "active") throw suspended("end_user");
+    if (user.status !== "active" || deps.switches.isOff("end_user", user.id)) throw suspended("end_user");
     const session = {
       id: uuidV7(),
       appId: app.id,
@@ -109,10 +113,19 @@ export async function openSession(
       verified: proved,
     };
     const times = await insertSession(tx, session);
-    return { session, times, user, wallet: await readWalletState(tx, app.id, user.id) };
+    return {
+      session,
+      times,
+      user,
+      wallet: await readWalletState(tx, app.id, user.id),
+      chosenModes: await readChosenModes(tx, app.id, user.id),
+    };
   });
-  return describeSession(app, deps.isPriced, {
+  return describeSession(app, deps.plans, {
     ...opened.session,
+    appId: app.id,
+    endUserOwn: opened.user.own,
+    chosenModes: opened.chosenModes,
     ...opened.times,
     sessionId: opened.session.id,
     token,
@@ -141,22 +154,6 @@ export function refuseStale(feed: Pick<ChangeFeed, "isFresh">): void {
     {
       retryAfterSeconds: 2,
     },
-  );
-}
-
-/** The claims of a user token of this app, by the database's clock. @throws ApiError invalid_user_token */
-export function verifyTokenOf(
-  deps: Pick<OpenSessionDeps, "feed" | "secretBox" | "userTokenMaxTtlSeconds">,
-  app: DirectoryApp,
-  userToken: string | undefined,
-): Promise<UserTokenClaims> {
-  const sealed = app.keys.identityKey;
-  const identitySecret =
-    sealed === null ? null : deps.secretBox.open(sealed, identityKeyPlace(app.id, app.developerId));
-  return verifyUserToken(
-    userToken,
-    { publicAppId: app.publicAppId, identitySecret, issuer: app.issuer },
-    { nowMs: deps.feed.now(), maxTtlSeconds: deps.userTokenMaxTtlSeconds },
   );
 }
 
@@ -192,7 +189,8 @@ async function proofOf(
   input: OpenSessionInput,
 ): Promise<UserTokenClaims | null> {
   if (app.identityMode === "signed") {
-    return caller && input.userToken === undefined ? null : verifyTokenOf(deps, app, input.userToken);
+    if (caller && input.userToken === undefined) return null;
+    return (await verifyTokenOf(deps, app, input.userToken)).claims;
   }
   if (input.userToken !== undefined) {
     throw identityModeRefused(`This app's identity mode is ${app.identityMode}: it takes no user_token.`);

@@ -11,14 +11,10 @@ import {
   type SessionContext,
 } from "../modules/identity/identity.ts";
 import { type DirectoryApp, invalidApp, readWalletState } from "../modules/tenancy/tenancy.ts";
-import {
-  type OpenSessionDeps,
-  openUserHashKey,
-  refuseStale,
-  useOnce,
-  verifyTokenOf,
-} from "./open-session.ts";
+import { type OpenSessionDeps, openUserHashKey, refuseStale, useOnce } from "./open-session.ts";
 import { describeSession, type OpenedSession } from "./open-session-answer.ts";
+import { refuseSwitchedOff, switchedOff } from "./switched-off.ts";
+import { verifyTokenOf } from "./user-proof.ts";
 
 /** An expired session can be refreshed for so long, with a new proof of its user. */
 const graceMs = 300_000;
@@ -41,6 +37,9 @@ export async function refreshSession(
   refuseStale(deps.feed);
   const app = await deps.directory.app(session.appId);
   if (!app) throw invalidApp();
+  const { developerId, appId, endUserId, sessionId } = session;
+  refuseSwitchedOff(deps.switches, { developerId, appId, sessionId });
+  if (deps.switches.isOff("end_user", endUserId)) throw switchedOff("end_user");
   refuseSuspended(session);
   const claims = await proofOf(deps, app, session, input.userToken);
   const proofTime = claims === null ? "kept" : "now";
@@ -61,7 +60,7 @@ export async function refreshSession(
     return { ttlSeconds, expiresAtMs, provedAtMs: provedNow ? locked.nowMs : locked.provedAtMs, wallet };
   });
   const { scopes, ...facts } = session;
-  return describeSession(app, deps.isPriced, {
+  return describeSession(app, deps.plans, {
     ...facts,
     ...refreshed,
     token,
@@ -86,7 +85,7 @@ async function proofOf(
       },
     );
   }
-  const claims = await verifyTokenOf(deps, app, userToken);
+  const { claims } = await verifyTokenOf(deps, app, userToken);
   const subjectHash = hashExternalUserId(openUserHashKey(deps, app), claims.subject);
   if (subjectHash !== session.endUserHash) throw invalidUserToken("subject_mismatch");
   return claims;

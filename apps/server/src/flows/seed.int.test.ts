@@ -53,7 +53,7 @@ describe("the seed", () => {
       address: "192.0.2.1",
     });
     expect(session.walletBalanceUsd).toBe(1_000_000_000n);
-    expect(session.mode).toMatchObject({ mode: "platform", available: true });
+    expect(session.modes.items[0]).toMatchObject({ mode: "platform", available: true });
     expect(session.features).toMatchObject([
       {
         featureKey: "customer_reply",

@@ -36,6 +36,11 @@ export const modeItem = z.strictObject({
     .optional(),
   paid_by: z.enum(["credits", "own_key", "own_device"]),
   fee_usd: moneyOut,
+  /** What the user agrees to before this payer is used. */
+  disclosure_version: z.string().optional(),
+  /** Of the own key that would be tried first. */
+  credential_id: uuid.optional(),
+  masked: z.string().optional(),
 });
 
 export const modes = z.strictObject({

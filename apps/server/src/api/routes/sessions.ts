@@ -1,11 +1,12 @@
 import * as routes from "@modelfaucet/contract/routes/sessions.ts";
 import { endSession } from "../../flows/end-session.ts";
 import { type OpenSessionDeps, openSession } from "../../flows/open-session.ts";
-import type { ModeItem, OfferedFeature, OpenedSession } from "../../flows/open-session-answer.ts";
+import type { OfferedFeature, OpenedSession } from "../../flows/open-session-answer.ts";
 import { refreshSession } from "../../flows/refresh-session.ts";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { formatUsd, parseUsd, type Usd } from "../../lib/money.ts";
 import { type Mounted, mount } from "../mount.ts";
+import { modesAnswer } from "./user-modes.ts";
 
 export type SessionRouteDeps = OpenSessionDeps & {
   feed: Pick<ChangeFeed, "now" | "isFresh" | "waitUntilSeen">;
@@ -57,19 +58,17 @@ export function featureOffer(feature: OfferedFeature) {
     route_preference: [...feature.routePreference],
     models: [...feature.models],
     privacy: feature.privacy,
-    byok_fee_usd: noFee,
-    local_fee_usd: noFee,
+    byok_fee_usd: feature.byokFeeUsd,
+    local_fee_usd: feature.localFeeUsd,
   };
 }
-
-const noFee = formatUsd(0n);
 
 function sessionAnswer(session: OpenedSession, deps: SessionRouteDeps) {
   return {
     session_token: session.token,
     expires_in: session.ttlSeconds,
     gateway_base_url: deps.gatewayBaseUrl,
-    available_modes: session.mode.available ? [session.mode.mode] : [],
+    available_modes: session.modes.items.flatMap(({ available, mode }) => (available ? [mode] : [])),
     wallet_balance_usd: formatUsd(session.walletBalanceUsd),
     session_id: session.sessionId,
     expires_at: new Date(session.expiresAtMs).toISOString(),
@@ -83,18 +82,8 @@ function sessionAnswer(session: OpenedSession, deps: SessionRouteDeps) {
     scopes: [...session.scopes],
     ...(session.maxSpendUsd === null ? {} : { max_spend_usd: formatUsd(session.maxSpendUsd) }),
     ...(session.featureKey === null ? {} : { feature_key: session.featureKey }),
-    modes: { selected: "auto" as const, fallback_to_platform: false, items: [modeAnswer(session.mode)] },
+    modes: modesAnswer(session.modes),
     features: session.features.map(featureOffer),
     links: { support_url: session.supportUrl ?? deps.supportUrl },
-  };
-}
-
-function modeAnswer(item: ModeItem) {
-  return {
-    mode: item.mode,
-    available: item.available,
-    ...(item.reason === undefined ? {} : { reason: item.reason }),
-    paid_by: item.paidBy,
-    fee_usd: formatUsd(item.feeUsd),
   };
 }

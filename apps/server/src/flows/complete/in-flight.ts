@@ -20,7 +20,11 @@ export type Running = {
   readonly appId: string;
   readonly isStream: boolean;
   /** What a switch finds it by, with the provider and the key that it is tried on now. */
-  readonly subject: SwitchSubject & { readonly sessionId: string; readonly endUserId: string };
+  readonly subject: SwitchSubject & {
+    readonly appId: string;
+    readonly sessionId: string;
+    readonly endUserId: string;
+  };
   readonly facts: Pick<RequestFacts, "routeMode">;
   readonly startedAt: number;
   progress(): { attempt: number; sent: boolean; output_tokens: number; cost_usd: string };

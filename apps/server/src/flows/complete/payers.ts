@@ -35,6 +35,8 @@ export type PlannableKey = {
   disclosureVersion: string | null;
   status: "active" | "invalid" | "needs_reentry" | "disabled";
   extraHeaders?: Readonly<Record<string, string>> | undefined;
+  /** What a person may see of it. */
+  masked?: string | undefined;
 };
 
 /** One way to serve a request: a model, who pays for it, and with whose key. */

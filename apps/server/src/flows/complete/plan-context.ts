@@ -2,7 +2,7 @@ import type { SessionContext } from "../../modules/identity/session-context.ts";
 import { type Circuits, circuitName } from "../../modules/routing/routing.ts";
 import type { Switches } from "../../modules/switch/switch.ts";
 import type { PlannableKey } from "./payers.ts";
-import type { PlanContext, PlannableFeature } from "./plan.ts";
+import type { PlanContext, PlannableFeature, PlannedSession } from "./plan.ts";
 
 /** What plans are made from, beside the session and its features: copies in memory, all of them. */
 export type PlanSources = Pick<PlanContext, "prices" | "upstreams"> & {
@@ -19,7 +19,7 @@ export type PlanSources = Pick<PlanContext, "prices" | "upstreams"> & {
  * that came with the request stands for all of its user's.
  */
 export async function planContextOf(
-  session: SessionContext,
+  session: PlannedSession & Pick<SessionContext, "appId" | "endUserId">,
   features: readonly PlannableFeature[],
   sources: PlanSources,
   ownKey: PlannableKey | null = null,

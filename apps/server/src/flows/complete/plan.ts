@@ -20,6 +20,13 @@ export type PlannableFeature = {
   pricing: EffectivePricing;
 };
 
+/** The features of an app, as its memory copy has them. */
+export function plannableFeatures(app: {
+  features: ReadonlyMap<string, Omit<PlannableFeature, "id"> & { featureId: string }>;
+}): PlannableFeature[] {
+  return [...app.features.values()].map(({ featureId, ...feature }) => ({ id: featureId, ...feature }));
+}
+
 export type Plan = {
   feature: PlannableFeature;
   /** In the order in which they may be tried; never empty. The first one's payer was chosen, others only follow with leave. */
@@ -29,8 +36,12 @@ export type Plan = {
   maxPriceUsd: Usd | null;
 };
 
+/** What of a session decides a plan. */
+export type PlannedSession = Pick<SessionContext, "endUserOwn" | "modes" | "chosenModes"> &
+  Partial<Pick<SessionContext, "featureKey" | "features" | "models">>;
+
 export type PlanContext = {
-  session: SessionContext;
+  session: PlannedSession;
   features: readonly PlannableFeature[];
   prices: PriceBook;
   upstreams: Upstreams;
@@ -146,14 +157,13 @@ function mayNameBeyond(name: string, feature: PlannableFeature, context: PlanCon
 function openFeatures({ session, features }: PlanContext): PlannableFeature[] {
   return features.filter(
     ({ featureKey }) =>
-      (session.featureKey === null || session.featureKey === featureKey) &&
-      (session.features === null || session.features.includes(featureKey)),
+      (session.featureKey ?? featureKey) === featureKey && (session.features?.includes(featureKey) ?? true),
   );
 }
 
 /** A session may be narrowed to names: an alias, a bare model, or `provider/model`. */
-function allows(session: SessionContext, name: string, entry: ListedModel | null): boolean {
-  if (session.models === null) return true;
+function allows(session: PlannedSession, name: string, entry: ListedModel | null): boolean {
+  if (!session.models) return true;
   if (session.models.includes(name)) return true;
   return (
     entry !== null &&
@@ -161,7 +171,8 @@ function allows(session: SessionContext, name: string, entry: ListedModel | null
   );
 }
 
-function listedOf(feature: PlannableFeature): ListedModel[] {
+/** A feature's models as they are planned with. */
+export function listedOf(feature: PlannableFeature): ListedModel[] {
   return feature.policy.models.map(({ max_output_tokens, ...entry }) => ({
     ...entry,
     maxOutputTokens: max_output_tokens,

@@ -1,4 +1,13 @@
 /** The door of tenancy: who exists (developers, apps, features, end users) and what operators allow them. */
+export {
+  type AppIdentity,
+  findAppsBySecretPrefix,
+  forgetIdentitySecret,
+  forgetPreviousSecret,
+  keepKeySet,
+  readAppKeys,
+  rotateIdentitySecret,
+} from "./app-identity-store.ts";
 export { type AppOrigins, createAppOrigins } from "./app-origins.ts";
 export {
   type App,
@@ -11,7 +20,6 @@ export {
   lockApp,
   type RateLimits,
   readApp,
-  readAppKeys,
   replaceUntouchedOrigins,
   updateApp,
   type WalletLimits,
@@ -34,13 +42,13 @@ export {
   type EffectiveManifest,
 } from "./directory.ts";
 export {
+  changeEndUser,
   type EndUser,
   ensureEndUser,
   insertEndUser,
   readEndUser,
   readEndUserByHash,
   readWalletState,
-  setOwn,
   type WalletState,
 } from "./end-user-store.ts";
 export {
@@ -62,6 +70,7 @@ export {
   listLimits,
   writeLimit,
 } from "./limit-store.ts";
+export { type ModeChange, readChosenModes, type StoredMode, writeChosenMode } from "./mode-store.ts";
 export {
   featureNotFound,
   type Issue,
