@@ -94,6 +94,9 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   },
   "PATCH /v1/developer/provider-keys/:id": { name: "Walk" },
   "POST /v1/admin/alerts/:id/acknowledge": {},
+  "POST /v1/admin/switches": { target_type: "platform", state: "on", reason: "walk" },
+  "POST /v1/admin/sessions/revoke": { origin: "https://walk.example.com", reason: "walk" },
+  "POST /v1/developer/apps/:publicAppId/users/:id/revoke-sessions": {},
 };
 
 /** The whole control API. @throws when a route with a body has none here, so that no walk passes it by */

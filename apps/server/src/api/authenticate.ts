@@ -1,4 +1,5 @@
 import { developerScopes, operatorScopes } from "@modelfaucet/contract/scopes.ts";
+import { switchedOff } from "../flows/switched-off.ts";
 import { ApiError } from "../lib/errors.ts";
 import {
   type BootstrapCredentials,
@@ -6,6 +7,7 @@ import {
   type SessionCache,
   suspended,
 } from "../modules/identity/identity.ts";
+import type { Switches } from "../modules/switch/switch.ts";
 import type { Actor } from "./actor.ts";
 
 /** Finds out who a token belongs to, whatever its class. */
@@ -19,6 +21,7 @@ export function createAuthenticator(deps: {
   sessions: Pick<SessionCache, "find">;
   developerTokens: DeveloperTokens;
   bootstrap: BootstrapCredentials;
+  switches: Pick<Switches, "isOff">;
   nowMs(): number;
 }): Authenticate {
   const allOperatorScopes = new Set(operatorScopes);
@@ -27,6 +30,7 @@ export function createAuthenticator(deps: {
     if (token.startsWith("mf_sess_")) {
       const found = await deps.sessions.find(token, address);
       if (found.state === "unknown" || found.session.endUserStatus === "erased") throw unknownToken();
+      if (deps.switches.isOff("session", found.session.sessionId)) throw switchedOff("session");
       const expired = found.state === "expired";
       if (expired && deps.nowMs() >= found.session.expiresAtMs + graceSeconds * 1000) {
         throw new ApiError("expired_session", "This session has expired; refresh it or open a new one.");
@@ -37,6 +41,7 @@ export function createAuthenticator(deps: {
       const found = await deps.developerTokens.find(token, address);
       if (!found || found.developerStatus === "closed") throw unknownToken();
       if (found.developerStatus === "suspended") throw suspended("developer");
+      refuseDeveloperOff(deps.switches, found);
       return { class: "dev", caller: { ...found, bootstrap: false } };
     }
     const kind = deps.bootstrap.match(token);
@@ -57,6 +62,16 @@ export function createAuthenticator(deps: {
     }
     throw unknownToken();
   };
+}
+
+/** What a developer token, or a console session that acts for it, hangs on. @throws ApiError invalid_session, suspended */
+export function refuseDeveloperOff(
+  switches: Pick<Switches, "isOff">,
+  caller: { tokenId: string | null; developerId: string | null },
+): void {
+  if (caller.tokenId !== null && switches.isOff("token", caller.tokenId)) throw switchedOff("token");
+  if (caller.developerId !== null && switches.isOff("developer", caller.developerId))
+    throw switchedOff("developer");
 }
 
 function unknownToken(): ApiError {

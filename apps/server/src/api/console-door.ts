@@ -2,7 +2,9 @@ import { developerScopes, operatorScopes } from "@modelfaucet/contract/scopes.ts
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "../lib/errors.ts";
 import { type ConsoleSession, type ConsoleSessions, isCsrfTokenOf } from "../modules/identity/identity.ts";
+import type { Switches } from "../modules/switch/switch.ts";
 import type { ConsoleActor } from "./actor.ts";
+import { refuseDeveloperOff } from "./authenticate.ts";
 
 /** How the console's pages come in: from which origins, by which cookie. */
 export type ConsoleDoor = {
@@ -11,6 +13,7 @@ export type ConsoleDoor = {
   /** `__Host-mf_console`, or `mf_console` where the API itself is http on loopback. */
   cookie: { name: string; secure: boolean };
   sessions: ConsoleSessions;
+  switches: Pick<Switches, "isOff">;
 };
 
 /**
@@ -21,10 +24,12 @@ export function createConsoleDoor(options: {
   apiUrl: string;
   origins: readonly string[];
   sessions: ConsoleSessions;
+  switches: Pick<Switches, "isOff">;
 }): ConsoleDoor {
   const secure = new URL(options.apiUrl).protocol === "https:";
   const name = secure ? "__Host-mf_console" : "mf_console";
-  return { origins: options.origins, cookie: { name, secure }, sessions: options.sessions };
+  const { origins, sessions, switches } = options;
+  return { origins, cookie: { name, secure }, sessions, switches };
 }
 
 /**
@@ -52,6 +57,10 @@ export async function admitByCookie(
   const value = cookieOf(request.headers.cookie, door.cookie.name);
   if (value === null) return null;
   const session = await door.sessions.find(value, request.ip);
+  refuseDeveloperOff(door.switches, {
+    tokenId: session.token?.id ?? null,
+    developerId: session.developer?.id ?? null,
+  });
   if (request.method !== "GET" && !isCsrfTokenOf(session, request.headers["x-csrf-token"])) {
     throw new ApiError("forbidden", "Send this session's csrf_token as `x-csrf-token`.", {
       details: { reason: "csrf" },

@@ -4,6 +4,7 @@ import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
 import type { developerScopes } from "@modelfaucet/contract/scopes.ts";
 import { identifier, listQuery, moneyIn, reason, reserved, uuid } from "@modelfaucet/contract/values.ts";
 import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
+import { nothingOff } from "@modelfaucet/testkit/switches.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createBodyMemory } from "../lib/body-memory.ts";
@@ -141,6 +142,7 @@ beforeAll(async () => {
       origins: ["https://console.example"],
       cookie: { name: "__Host-mf_console", secure: true },
       sessions: { find: async () => Promise.reject(new Error("no cookie was sent")) },
+      switches: nothingOff,
     },
     metrics,
     checkAnswers: true,

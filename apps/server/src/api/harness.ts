@@ -2,6 +2,7 @@ import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts"
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { type CredentialRate, credentialClaim } from "../flows/rate-claims.ts";
+import { throttleClaim } from "../flows/switched-off.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
 import type { Database } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
@@ -11,6 +12,7 @@ import { addressPrefix } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { forbiddenOrigin, mayUseFrom } from "../modules/identity/identity.ts";
 import type { RateLimiter } from "../modules/rate/rate.ts";
+import type { Switches } from "../modules/switch/switch.ts";
 import { type Actor, auditActorOf, classesOf, scopesOf, tenantOf } from "./actor.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { admitByCookie, type ConsoleDoor } from "./console-door.ts";
@@ -28,6 +30,8 @@ export type HarnessOptions = {
   /** What one credential, else one address, may call. */
   rates: Pick<RateLimiter, "take">;
   credentialRate: CredentialRate;
+  /** Developer tokens that are throttled call so much less. */
+  switches: Pick<Switches, "throttleOf">;
   /** In tests every answer is held against the contract. */
   checkAnswers: boolean;
 };
@@ -60,7 +64,7 @@ async function answerCall(
     throw error;
   });
   request.logFacts = factsOf(actor);
-  await countCall(options, request, reply, credentialOf(actor) ?? ["address", request.ip]);
+  await countCall(options, request, reply, credentialOf(actor) ?? ["address", request.ip], tokenOf(actor));
   try {
     const call = await readCall(route, actor, request, reply, options);
     const answer = await handler(call);
@@ -80,10 +84,18 @@ async function countCall(
   request: FastifyRequest,
   reply: FastifyReply,
   [level, id]: readonly [level: string, id: string],
+  tokenId: string | null = null,
 ): Promise<void> {
-  const claims = credentialClaim(options.credentialRate, level, `api:${id}`);
+  const claims = [
+    ...credentialClaim(options.credentialRate, level, `api:${id}`),
+    ...(tokenId === null
+      ? []
+      : throttleClaim("token", tokenId, options.switches.throttleOf("token", tokenId))),
+  ];
   reply.headers((await options.rates.take(claims, request.id)).headers);
 }
+
+const tokenOf = (actor: Actor): string | null => (actor.class === "dev" ? actor.caller.tokenId : null);
 
 function credentialOf(actor: Actor): [level: string, id: string] | null {
   if (actor.class === "session") return ["session", actor.session.sessionId];

@@ -46,12 +46,12 @@ export function throttleClaims(
   switches: Pick<Switches, "throttlesFor">,
   subject: SwitchSubject,
 ): RateClaim[] {
-  return switches.throttlesFor(subject).map(({ kind, id, rpm }) => ({
-    key: `throttle:${kind}:${id}`,
-    measure: "requests",
-    level: kind,
-    limit: rpm,
-    windowMs: minuteMs,
-    cost: 1,
-  }));
+  return switches.throttlesFor(subject).flatMap(({ kind, id, rpm }) => throttleClaim(kind, id, rpm));
+}
+
+/** `rpm` is what it is kept to; `null` where it is not throttled. */
+export function throttleClaim(kind: Switched["kind"], id: string, rpm: number | null): RateClaim[] {
+  if (rpm === null) return [];
+  const key = `throttle:${kind}:${id}`;
+  return [{ key, measure: "requests", level: kind, limit: rpm, windowMs: minuteMs, cost: 1 }];
 }

@@ -34,6 +34,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   platform,
   providerKeys,
   limits,
+  switches,
   modes,
   switches,
   console,

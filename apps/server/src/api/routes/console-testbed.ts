@@ -3,6 +3,7 @@ import { Writable } from "node:stream";
 import { developerScopes, operatorScopes } from "@modelfaucet/contract/scopes.ts";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
 import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
+import { nothingOff } from "@modelfaucet/testkit/switches.ts";
 import { linkForDeveloper, linkForOperator } from "../../flows/console-links.ts";
 import { createDeveloperToken } from "../../flows/developer-tokens.ts";
 import { bootstrapCaller, openTestbed, testActor } from "../../flows/open-session-testbed.ts";
@@ -78,6 +79,7 @@ export async function openConsole(server: PostgresServer, options: { https?: boo
       misses: createMissLimiter(() => performance.now()),
       bootstrap,
     }),
+    switches: nothingOff,
   });
   const deps = {
     ...bed.deps,
@@ -106,7 +108,13 @@ export async function openConsole(server: PostgresServer, options: { https?: boo
     mounted,
     mounted.map(({ route }) => route),
     {
-      authenticate: createAuthenticator({ sessions, developerTokens, bootstrap, nowMs: bed.feed.now }),
+      authenticate: createAuthenticator({
+        switches: nothingOff,
+        sessions,
+        developerTokens,
+        bootstrap,
+        nowMs: bed.feed.now,
+      }),
       database,
       bodyMemory: createBodyMemory(1e7),
       bodyLimitBytes: 1e6,

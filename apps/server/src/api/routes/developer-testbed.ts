@@ -2,6 +2,7 @@
 import { Writable } from "node:stream";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
 import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
+import { nothingOff } from "@modelfaucet/testkit/switches.ts";
 import { openTestbed } from "../../flows/open-session-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
 import type { Tx } from "../../lib/db.ts";
@@ -72,6 +73,7 @@ export async function openRoutes(server: PostgresServer) {
     mounted.map(({ route }) => route),
     {
       authenticate: createAuthenticator({
+        switches: nothingOff,
         sessions: bed.sessions,
         developerTokens: bed.developerTokens,
         bootstrap: createBootstrapCredentials({

@@ -3,7 +3,6 @@ import { Writable } from "node:stream";
 import type { RouteDefinition } from "@modelfaucet/contract/route.ts";
 import type { PostgresServer } from "@modelfaucet/testkit/database.ts";
 import { withoutCredentialRate } from "@modelfaucet/testkit/rates.ts";
-import { nothingOff } from "@modelfaucet/testkit/switches.ts";
 import { openSession } from "../../flows/open-session.ts";
 import { bootstrapCaller, makeApp, openTestbed } from "../../flows/open-session-testbed.ts";
 import { createBodyMemory } from "../../lib/body-memory.ts";
@@ -98,7 +97,6 @@ export async function openMoneyTestbed(server: PostgresServer, change: Partial<A
   const contract: RouteDefinition[] = mounted.map(({ route }) => route);
   mountRoutes(http, mounted, contract, {
     authenticate: createAuthenticator({
-      switches: nothingOff,
       ...bed,
       bootstrap: createBootstrapCredentials({
         adminTokens: [adminToken],

@@ -58,6 +58,7 @@ export {
 } from "./rules.ts";
 export { createSessionCache, type SessionCache } from "./session-cache.ts";
 export type { IdentityMode, SessionContext, SessionLookup } from "./session-context.ts";
+export { type ListedSession, listSessions, revokeSessionsOf, type Whose } from "./session-list.ts";
 export {
   findSession,
   insertSession,

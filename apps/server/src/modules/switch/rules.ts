@@ -12,8 +12,8 @@ export type SwitchRow = {
 
 /** What one request belongs to, and what it runs on where that is known. */
 export type SwitchSubject = {
-  readonly developerId: string;
-  readonly appId: string;
+  readonly developerId?: string | null | undefined;
+  readonly appId?: string | null | undefined;
   readonly featureKey?: string | null | undefined;
   readonly endUserId?: string | null | undefined;
   readonly sessionId?: string | null | undefined;
@@ -43,7 +43,7 @@ export function targetsOf(subject: SwitchSubject): { kind: SwitchTarget; id: str
   add("app", subject.appId);
   add("end_user", subject.endUserId);
   add("wallet", subject.endUserId);
-  if (subject.featureKey) add("feature", featureTarget(subject.appId, subject.featureKey));
+  if (subject.appId && subject.featureKey) add("feature", featureTarget(subject.appId, subject.featureKey));
   add("provider", subject.provider);
   add("credential", subject.credentialId);
   return targets;

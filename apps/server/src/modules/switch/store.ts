@@ -98,7 +98,7 @@ export type SwitchFilter = {
   from?: string | undefined;
   to?: string | undefined;
   /** The version that the page before ended with. */
-  before?: string | null;
+  before?: string | null | undefined;
   limit: number;
 };
 

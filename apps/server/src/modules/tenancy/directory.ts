@@ -34,12 +34,16 @@ export type Directory = {
   settings(): Promise<OperatorSettings>;
 };
 
+type IsFeatureOff = (appId: string, featureKey: string) => boolean;
+
 const mostApps = 5_000;
 
 export function createDirectory(deps: {
   database: Pick<Database, "read">;
   feed: Pick<ChangeFeed, "on">;
   effectiveManifest: EffectiveManifest;
+  /** Whether an operator has switched a feature off, as it is when somebody asks. */
+  isFeatureOff?: IsFeatureOff;
   maxApps?: number;
 }): Directory {
   const maxApps = deps.maxApps ?? mostApps;
@@ -87,7 +91,7 @@ export function createDirectory(deps: {
   const readApp = (column: "id" | "public_app_id", value: string): Promise<DirectoryApp | null> =>
     once(
       `${column} ${value}`,
-      (tx) => readDirectoryApp(tx, column, value, deps.effectiveManifest),
+      (tx) => readDirectoryApp(tx, column, value, deps.effectiveManifest, deps.isFeatureOff),
       (app) => app && remember(app),
     );
 
@@ -120,6 +124,7 @@ async function readDirectoryApp(
   column: "id" | "public_app_id",
   value: string,
   effective: EffectiveManifest,
+  isFeatureOff: IsFeatureOff = () => false,
 ): Promise<DirectoryApp | null> {
   const [row] = await tx`
     select a.*, d.name as developer_name, d.email as developer_email, d.status as developer_status, d.limits as developer_limits,
@@ -138,8 +143,10 @@ async function readDirectoryApp(
     featureKey: feature.featureKey,
     displayName: feature.displayName,
     version: feature.version,
-    status: feature.status,
     ...effective(feature.policy, feature.pricing, defaults),
+    get status() {
+      return isFeatureOff(app.id, feature.featureKey) ? ("suspended" as const) : feature.status;
+    },
   }));
   return {
     ...app,
