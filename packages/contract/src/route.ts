@@ -40,6 +40,10 @@ export type RouteDefinition = {
   readonly answer: z.ZodType;
   /** The status of success; 200 unless given. */
   readonly status?: 200 | 201 | 202;
+  /** Rows instead of one JSON object, sent as they are read; `answer` is then the whole text. */
+  readonly format?: "csv" | "ndjson";
+  /** A session whose proof is older than 15 minutes is asked for it anew; a bearer token is its own proof. */
+  readonly stepUp?: boolean;
   /** Takes `Idempotency-Key`. */
   readonly idempotent?: boolean;
   /** Needs `reason`: in the body, on DELETE in the query. */
@@ -57,8 +61,10 @@ export type QueryOf<D> = D extends { query: infer S } ? Parsed<S> : Record<strin
 export type BodyOf<D> = D extends { body: infer S } ? Parsed<S> : Record<string, never>;
 /** What a caller sends: the input side of the body's schema. */
 export type SentOf<D> = D extends { body: infer S extends z.ZodType } ? z.input<S> : never;
-/** What the handler returns: the input side of the answer's schema, which nothing transforms. */
-export type AnswerOf<D extends { answer: z.ZodType }> = z.input<D["answer"]>;
+/** What the handler returns: the input side of the answer's schema, which nothing transforms; of rows, their text in parts. */
+export type AnswerOf<D extends { answer: z.ZodType }> = D extends { format: string }
+  ? AsyncIterable<string>
+  : z.input<D["answer"]>;
 
 /** `POST /v1/developer/apps`: how a route is named in tables, metrics and messages. */
 export function routeName(route: Pick<RouteDefinition, "method" | "path">): string {

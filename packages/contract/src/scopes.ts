@@ -37,8 +37,6 @@ export type DeveloperScope = (typeof developerScopes)[number];
 
 /** Developer scopes of later packages: refused by name. */
 export const reservedDeveloperScopes = {
-  "developer:provider_keys:read": 3,
-  "developer:provider_keys:write": 3,
   "developer:webhooks:read": 4,
   "developer:webhooks:write": 4,
   "developer:payouts:read": 4,
@@ -58,5 +56,13 @@ export const operatorScopes = [
   "operator:security",
 ] as const;
 export type OperatorScope = (typeof operatorScopes)[number];
+
+/** Roles are sets of scopes. */
+export const operatorRoles = {
+  viewer: ["operator:read"],
+  support: ["operator:read", "operator:support", "operator:switches"],
+  finance: ["operator:read", "operator:support", "operator:finance"],
+  admin: operatorScopes,
+} as const satisfies Readonly<Record<string, readonly OperatorScope[]>>;
 
 export type Scope = SessionScope | DeveloperScope | OperatorScope;

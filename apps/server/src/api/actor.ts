@@ -23,6 +23,8 @@ export type OperatorActor = {
   /** An operator's e-mail address; `bootstrap` for the credential from the environment. */
   person: string;
   scopes: ReadonlySet<OperatorScope>;
+  /** The named token that was sent. */
+  tokenId?: string;
   console?: ConsoleSession;
 };
 /** Whoever came by the console's cookie. */
@@ -78,7 +80,8 @@ export function auditActorOf(actor: Actor, requestId: string, addressPrefix: str
   const isBootstrap = actor.class === "dev" ? actor.caller.bootstrap : actor.person === "bootstrap";
   if (isBootstrap) return { actorScope: "bootstrap", actorName: "bootstrap", ...where };
   if (actor.class === "op") {
-    return { actorScope: "admin", actorId: session?.operator?.id ?? null, actorName: actor.person, ...where };
+    const actorId = actor.tokenId ?? session?.operatorToken?.id ?? session?.operator?.id ?? null;
+    return { actorScope: "admin", actorId, actorName: actor.person, ...where };
   }
   if (session === undefined) {
     return { actorScope: "developer", actorId: actor.caller.tokenId, ...where };

@@ -4,8 +4,10 @@ import { ApiError } from "../lib/errors.ts";
 import {
   type BootstrapCredentials,
   type DeveloperTokens,
+  type OperatorTokens,
   type SessionCache,
   suspended,
+  suspendedOperator,
 } from "../modules/identity/identity.ts";
 import type { Switches } from "../modules/switch/switch.ts";
 import type { Actor } from "./actor.ts";
@@ -20,6 +22,7 @@ export type Authenticate = (
 export function createAuthenticator(deps: {
   sessions: Pick<SessionCache, "find">;
   developerTokens: DeveloperTokens;
+  operatorTokens: OperatorTokens;
   bootstrap: BootstrapCredentials;
   switches: Pick<Switches, "isOff">;
   nowMs(): number;
@@ -43,6 +46,13 @@ export function createAuthenticator(deps: {
       if (found.developerStatus === "suspended") throw suspended("developer");
       refuseDeveloperOff(deps.switches, found);
       return { class: "dev", caller: { ...found, bootstrap: false } };
+    }
+    // A bootstrap credential has whatever shape its operator chose.
+    const named = await deps.operatorTokens.find(token, address);
+    if (named && named.operatorStatus !== "closed") {
+      if (named.operatorStatus === "suspended") throw suspendedOperator();
+      const { email: person, scopes, tokenId } = named;
+      return { class: "op", person, scopes, tokenId };
     }
     const kind = deps.bootstrap.match(token);
     if (kind === "operator") return { class: "op", person: "bootstrap", scopes: allOperatorScopes };

@@ -97,7 +97,8 @@ const allDeveloperScopes = new Set(developerScopes);
 export function actorOfSession(session: ConsoleSession): ConsoleActor {
   const isBootstrap = session.openedBy === "bootstrap";
   if (session.kind === "operator") {
-    const scopes = new Set(isBootstrap ? operatorScopes : session.operator!.scopes);
+    const held = session.operatorToken?.scopes ?? session.operator?.scopes;
+    const scopes = new Set(isBootstrap ? operatorScopes : held!);
     return {
       class: "op",
       person: isBootstrap ? "bootstrap" : session.person.email!,

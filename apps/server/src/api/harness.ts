@@ -18,6 +18,8 @@ import type { Authenticate } from "./authenticate.ts";
 import { admitByCookie, type ConsoleDoor } from "./console-door.ts";
 import { invalidInput, refuseUnstorable } from "./issues.ts";
 import { type Call, checkMountTable, type Mounted } from "./mount.ts";
+import { sendRows } from "./rows.ts";
+import { refuseOldProof } from "./step-up.ts";
 
 export type HarnessOptions = {
   authenticate: Authenticate;
@@ -32,6 +34,8 @@ export type HarnessOptions = {
   credentialRate: CredentialRate;
   /** Developer tokens that are throttled call so much less. */
   switches: Pick<Switches, "throttleOf">;
+  /** The database's clock. */
+  nowMs(): number;
   /** In tests every answer is held against the contract. */
   checkAnswers: boolean;
 };
@@ -68,6 +72,8 @@ async function answerCall(
   try {
     const call = await readCall(route, actor, request, reply, options);
     const answer = await handler(call);
+    if (route.format !== undefined)
+      return sendRows(route.format, answer as AsyncIterable<string>, request, reply);
     if (options.checkAnswers) checkAnswer(route, answer);
     return reply
       .code(route.status ?? 200)
@@ -152,6 +158,7 @@ async function admit(
       auth.scopes.filter(isOfClass(actor.class)),
     );
   }
+  if (route.stepUp) refuseOldProof(actor, options.nowMs());
   return actor;
 }
 

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { announce, type ChangeFeed } from "../lib/change-feed.ts";
 import { type Database, isUniqueViolation, type Tx } from "../lib/db.ts";
+import { egressError } from "../lib/egress/refusal.ts";
 import { ApiError } from "../lib/errors.ts";
 import { newToken, uuidV7 } from "../lib/ids.ts";
+import type { Outbound } from "../lib/outbound.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
-import { type DeveloperCaller, revokeSessionsOfApp } from "../modules/identity/identity.ts";
+import { type DeveloperCaller, issuesOfKeySet, revokeSessionsOfApp } from "../modules/identity/identity.ts";
 import {
   type App,
   type AppChange,
@@ -30,6 +32,8 @@ export type AppDeps = {
   database: Database;
   feed: Pick<ChangeFeed, "waitUntilSeen">;
   secretBox: Pick<SecretBox, "seal">;
+  /** Judges the address of a key set before it is saved. */
+  outbound: Pick<Outbound, "judge">;
   production: boolean;
   /** `SESSION_TOKEN_TTL_SECONDS`: what a new app starts with. */
   sessionTtlSeconds: number;
@@ -43,21 +47,26 @@ export type CreateAppInput = {
 };
 
 const defaultShareBps = 4000;
-const prefixCharacters = 15;
+/** Of a secret so much is shown, and its app found by it. */
+export const shownPrefixLength = 15;
 
-/** Makes an app with an identity secret that is told here and never again. @throws ApiError conflict when the id is taken */
+/**
+ * Makes an app with an identity secret that is told here and never again; `null` where it is known by a key set instead.
+ * @throws ApiError conflict when the id is taken, base_url_not_allowed
+ */
 export async function createApp(
   deps: AppDeps,
   caller: DeveloperCaller,
   actor: AuditActor,
   input: CreateAppInput,
-): Promise<{ app: App; identitySecret: string }> {
+): Promise<{ app: App; identitySecret: string | null }> {
   if (caller.publicAppIds !== null && !caller.publicAppIds.includes(input.publicAppId)) {
     throw new ApiError("forbidden", "This token is kept to certain apps; use one that is not.", {
       details: { reason: "public_app_ids" },
     });
   }
   refuseForeignPlaces(input.change, deps.production);
+  await refuseWrongKeys(deps, input.change);
   const identitySecret = newToken("mf_idsec_");
   const made = await deps.database
     .write(tenantOf(caller), async (tx) => {
@@ -75,10 +84,13 @@ export async function createApp(
       });
     });
   await deps.feed.waitUntilSeen(made.version);
-  return { app: made.app, identitySecret };
+  return { app: made.app, identitySecret: made.app.identitySecretPrefix === null ? null : identitySecret };
 }
 
-/** Changes what is named; in force on every instance when this answers. @throws ApiError invalid_app, conflict */
+/**
+ * Changes what is named; in force on every instance when this answers. An app that gets a key set loses its secrets.
+ * @throws ApiError invalid_app, conflict, base_url_not_allowed
+ */
 export async function updateApp(
   deps: AppDeps,
   caller: DeveloperCaller,
@@ -86,6 +98,7 @@ export async function updateApp(
   input: { publicAppId: string; change: AppChange; expectedVersion?: number | undefined },
 ): Promise<App> {
   refuseForeignPlaces(input.change, deps.production);
+  await refuseWrongKeys(deps, input.change);
   const { app, version } = await deps.database.write(tenantOf(caller), async (tx) => {
     const before = await requireLockedApp(tx, caller, input.publicAppId);
     refuseOtherVersion(input.expectedVersion, before.version);
@@ -136,10 +149,16 @@ export async function updateAppAsOperator(
   return app;
 }
 
-/** Where the two keys of an app are sealed to: a value that is moved to another row does not open. */
+/** Where the keys of an app are sealed to: a value that is moved to another row does not open. */
 export const identityKeyPlace = (appId: string, developerId: string) => ({
   table: "apps",
   column: "identity_key",
+  rowId: appId,
+  owner: developerId,
+});
+export const previousIdentityKeyPlace = (appId: string, developerId: string) => ({
+  table: "apps",
+  column: "previous_identity_key",
   rowId: appId,
   owner: developerId,
 });
@@ -167,7 +186,7 @@ export async function insertSealedApp(
     name: input.name,
     status: input.change.status ?? "active",
     identityKey: deps.secretBox.seal(identitySecret, identityKeyPlace(id, developer.id)),
-    identitySecretPrefix: identitySecret.slice(0, prefixCharacters),
+    identitySecretPrefix: identitySecret.slice(0, shownPrefixLength),
     userHashKey: deps.secretBox.seal(
       randomBytes(32).toString("base64url"),
       userHashKeyPlace(id, developer.id),
@@ -213,6 +232,26 @@ function refuseForeignPlaces(change: AppChange, production: boolean): void {
     issues.push({ param: "support_url", message: "must be https; http is for loopback outside production" });
   }
   refuseIssues(issues);
+}
+
+/** Asks for the address of a key set before anything is open: it may take a look at a name server. */
+async function refuseWrongKeys(deps: Pick<AppDeps, "outbound">, { identity }: AppChange): Promise<void> {
+  if (!identity) return;
+  const { jwks, jwksUrl } = identity;
+  if (jwks !== null) {
+    const issues = issuesOfKeySet(jwks).map(({ at, message }) => ({
+      param: at === "" ? "identity.jwks" : `identity.jwks.${at}`,
+      message,
+    }));
+    if (jwksUrl !== null)
+      issues.unshift({ param: "identity.jwks", message: "stands beside jwks_url; name one of them" });
+    refuseIssues(issues);
+  }
+  if (jwksUrl === null) return;
+  const refusal = jwksUrl.startsWith("https://")
+    ? await deps.outbound.judge(jwksUrl, "jwks")
+    : ({ reason: "not_https" } as const);
+  if (refusal !== null) throw egressError(refusal, "identity.jwks_url");
 }
 
 function refuseStatusChange(app: App, change: AppChange): void {

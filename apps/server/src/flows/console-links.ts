@@ -101,7 +101,8 @@ export async function linkForOperator(
   });
 }
 
-async function makeOperator(
+/** The operator of that address, made with those scopes when nobody has it. */
+export async function makeOperator(
   tx: Tx,
   actor: AuditActor,
   email: string,

@@ -11,6 +11,8 @@ import {
   endConsoleSession as endSession,
   insertConsoleSession,
   type NewConsoleSession,
+  noteProof,
+  type OperatorTokens,
   suspended,
   suspendedOperator,
   useLink,
@@ -21,6 +23,11 @@ type Deps = { database: Pick<Database, "write"> };
 /** Whose call it is, before anybody is known: the request and the network that it came from. */
 type Caller = Pick<AuditActor, "requestId" | "addressPrefix">;
 type Opening = Omit<NewConsoleSession, "id" | "cookieHash">;
+type TokenDeps = {
+  developerTokens: DeveloperTokens;
+  operatorTokens: OperatorTokens;
+  bootstrap: BootstrapCredentials;
+};
 
 const auth = { purpose: "auth" } as const;
 
@@ -45,6 +52,7 @@ export async function signInByLink(deps: Deps, caller: Caller, code: string): Pr
         developerId: link.developer?.id ?? null,
         operatorId: link.operator?.id ?? null,
         tokenId: null,
+        operatorTokenId: null,
         credentialId: null,
         personName: person.name,
         personEmail: link.operator?.email ?? link.email,
@@ -60,7 +68,7 @@ export async function signInByLink(deps: Deps, caller: Caller, code: string): Pr
  * @throws ApiError invalid_session for an unknown token, suspended, rate_limited
  */
 export async function signInByToken(
-  deps: Deps & { developerTokens: DeveloperTokens; bootstrap: BootstrapCredentials },
+  deps: Deps & TokenDeps,
   caller: Caller,
   token: string,
   address: string,
@@ -71,19 +79,17 @@ export async function signInByToken(
       const developer = await readDeveloper(tx, opening.developerId);
       opening.personEmail = developer?.email ?? null;
     }
-    return openSession(tx, caller, opening, opening.tokenId === null ? {} : { token_id: opening.tokenId });
+    const tokenId = opening.tokenId ?? opening.operatorTokenId;
+    return openSession(tx, caller, opening, tokenId === null ? {} : { token_id: tokenId });
   });
 }
 
-async function openingOf(
-  deps: { developerTokens: DeveloperTokens; bootstrap: BootstrapCredentials },
-  token: string,
-  address: string,
-): Promise<Opening> {
+async function openingOf(deps: TokenDeps, token: string, address: string): Promise<Opening> {
   const nobody = {
     operatorId: null,
     developerId: null,
     tokenId: null,
+    operatorTokenId: null,
     credentialId: null,
     personEmail: null,
   };
@@ -94,11 +100,23 @@ async function openingOf(
     const { developerId, tokenId, name } = found;
     return { ...nobody, kind: "developer", openedBy: "token", developerId, tokenId, personName: name };
   }
-  const kind = deps.bootstrap.match(token);
-  if (kind === null && token.startsWith("mf_admin_")) {
-    const message = "A named operator token comes with package 3 and is not available yet.";
-    throw new ApiError("invalid_request", message, { param: "token" });
+  if (token.startsWith("mf_admin_")) {
+    const found = await deps.operatorTokens.find(token, address);
+    if (found && found.operatorStatus !== "closed") {
+      if (found.operatorStatus === "suspended") throw suspendedOperator();
+      const { operatorId, tokenId: operatorTokenId, personName, email: personEmail } = found;
+      return {
+        ...nobody,
+        kind: "operator",
+        openedBy: "token",
+        operatorId,
+        operatorTokenId,
+        personName,
+        personEmail,
+      };
+    }
   }
+  const kind = deps.bootstrap.match(token);
   if (kind === null) throw unknownToken();
   return {
     ...nobody,
@@ -107,6 +125,61 @@ async function openingOf(
     credentialId: credentialIdOf(token),
     personName: "bootstrap",
   };
+}
+
+/**
+ * Proves the session's person anew by a credential of the kind that opened it: a link for the same person, the same token,
+ * the same bootstrap credential; an operator's own named token does for a link too. What a session could make for itself, such
+ * as a developer token, is no proof.
+ * @throws ApiError invalid_session, rate_limited
+ */
+export async function stepUp(
+  deps: Deps & TokenDeps,
+  actor: AuditActor,
+  session: ConsoleSession,
+  proof: { code: string } | { token: string },
+  address: string,
+): Promise<ConsoleSession> {
+  const provedBy = "code" in proof ? "link" : "token";
+  const isProof = "code" in proof || (await provesByToken(deps, session, proof.token, address));
+  if (!isProof) throw otherPerson();
+  return deps.database.write(auth, async (tx) => {
+    if ("code" in proof) await useLinkOf(tx, session, proof.code);
+    const provedAt = await noteProof(tx, session.id);
+    if (provedAt === null) throw endedSession();
+    await append(tx, {
+      ...actor,
+      ...resourceOf(session),
+      action: `${session.kind}.step_up`,
+      metadata: { by: provedBy },
+    });
+    return { ...session, provedAtMs: provedAt.getTime() };
+  });
+}
+
+async function provesByToken(
+  deps: TokenDeps,
+  session: ConsoleSession,
+  token: string,
+  address: string,
+): Promise<boolean> {
+  const opening = await openingOf(deps, token, address);
+  if (opening.operatorTokenId !== null) {
+    return session.openedBy !== "bootstrap" && opening.operatorId === session.operator?.id;
+  }
+  if (opening.tokenId !== null) return opening.tokenId === session.openedByTokenId;
+  return session.openedBy === "bootstrap" && opening.credentialId === session.credentialId;
+}
+
+async function useLinkOf(tx: Tx, session: ConsoleSession, code: string): Promise<void> {
+  const link = isWellFormedToken(code, "mf_link_") ? await useLink(tx, hashToken(code)) : null;
+  const person = link?.developer ?? link?.operator;
+  if (!link || !person || person.status !== "active" || session.openedBy !== "link") throw deadLink();
+  const isSame = session.operator
+    ? link.operator?.id === session.operator.id
+    : link.developer?.id === session.developer?.id &&
+      link.email.toLowerCase() === session.person.email?.toLowerCase();
+  if (!isSame) throw otherPerson();
 }
 
 /** Ends the session; may be repeated. */
@@ -128,7 +201,8 @@ export async function switchSession(
   session: ConsoleSession,
   to: { developerId: string } | "operator",
 ): Promise<ConsoleSession> {
-  if (session.operator === null) {
+  // A token's session has what the token has, and nothing of its person besides.
+  if (session.operator === null || session.openedBy !== "link") {
     throw new ApiError(
       "forbidden",
       "Only who signed in as an operator can switch; sign in by an operator's link.",
@@ -184,7 +258,7 @@ async function openSession(
   await append(tx, {
     ...caller,
     actorScope: isBootstrap ? "bootstrap" : opening.kind === "operator" ? "admin" : "developer",
-    actorId: opening.operatorId ?? opening.tokenId ?? opening.developerId,
+    actorId: opening.operatorTokenId ?? opening.operatorId ?? opening.tokenId ?? opening.developerId,
     actorName: opening.personEmail ?? opening.personName,
     action: `${opening.kind}.sign_in`,
     resourceType: "console_session",
@@ -208,6 +282,12 @@ const deadLink = (): ApiError =>
   new ApiError(
     "invalid_session",
     "This sign-in link does not work: it was used already, has expired, or never was one. Ask for a new one.",
+  );
+
+const otherPerson = (): ApiError =>
+  new ApiError(
+    "invalid_session",
+    "This does not prove who opened the session: use a new link for the same person, or the token that it was opened with.",
   );
 
 const endedSession = (): ApiError =>

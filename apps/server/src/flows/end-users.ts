@@ -1,10 +1,17 @@
 import { announce, type ChangeFeed } from "../lib/change-feed.ts";
-import type { Database } from "../lib/db.ts";
+import type { Database, Tx } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
 import { type DeveloperCaller, hashExternalUserId } from "../modules/identity/identity.ts";
-import { type EndUser, insertEndUser, readAppKeys, readEndUser, setOwn } from "../modules/tenancy/tenancy.ts";
+import {
+  type App,
+  changeEndUser,
+  type EndUser,
+  insertEndUser,
+  readAppKeys,
+  readEndUser,
+} from "../modules/tenancy/tenancy.ts";
 import { userHashKeyPlace } from "./apps.ts";
 import { requireApp, tenantOf } from "./developers-calling.ts";
 
@@ -23,12 +30,10 @@ export async function createEndUser(
 ): Promise<EndUser> {
   return deps.database.write(tenantOf(caller), async (tx) => {
     const app = await requireApp(tx, caller, input.publicAppId);
-    const { userHashKey } = await readAppKeys(tx, app.id);
-    const key = deps.secretBox.open(userHashKey, userHashKeyPlace(app.id, app.developerId));
     const user = await insertEndUser(tx, {
       appId: app.id,
       developerId: app.developerId,
-      externalUserHash: hashExternalUserId(key, input.externalUserId),
+      externalUserHash: await hashOfUser(deps, tx, app, input.externalUserId),
       verified: true,
       metadata: null,
       own: input.own ?? false,
@@ -52,19 +57,29 @@ export async function createEndUser(
   });
 }
 
-/** Marks an end user as the developer's own account, or no longer. @throws ApiError not_found */
+/**
+ * Suspends or resumes an end user, or marks it as the developer's own account or no longer. In force on every instance when
+ * this answers; a suspension ends what the user has running. @throws ApiError not_found
+ */
 export async function updateEndUser(
   deps: Deps,
   caller: DeveloperCaller,
   actor: AuditActor,
-  input: { publicAppId: string; endUserId: string; own?: boolean | undefined },
+  input: {
+    publicAppId: string;
+    endUserId: string;
+    own?: boolean | undefined;
+    status?: "active" | "suspended" | undefined;
+    reason?: string | undefined;
+  },
 ): Promise<EndUser> {
   const { user, version } = await deps.database.write(tenantOf(caller), async (tx) => {
     const app = await requireApp(tx, caller, input.publicAppId);
     const before = await readEndUser(tx, app.id, input.endUserId);
     if (!before) throw new ApiError("not_found", "The app has no such end user.");
-    if (input.own === undefined || before.own === input.own) return { user: before, version: null };
-    await setOwn(tx, app.id, before.id, input.own);
+    const after = { own: input.own ?? before.own, status: input.status ?? before.status };
+    if (before.own === after.own && before.status === after.status) return { user: before, version: null };
+    await changeEndUser(tx, app.id, before.id, after);
     await append(tx, {
       ...actor,
       action: "end_user.update",
@@ -72,11 +87,24 @@ export async function updateEndUser(
       resourceId: before.id,
       appId: app.id,
       developerId: app.developerId,
-      before: { own: before.own },
-      after: { own: input.own },
+      reason: input.reason ?? null,
+      before: { own: before.own, status: before.status },
+      after,
     });
-    return { user: { ...before, own: input.own }, version: await announce(tx, "end_user", before.id) };
+    return { user: { ...before, ...after }, version: await announce(tx, "end_user", before.id) };
   });
   if (version !== null) await deps.feed.waitUntilSeen(version);
   return user;
+}
+
+/** How the app's own name for a user is kept. */
+export async function hashOfUser(
+  deps: Pick<Deps, "secretBox">,
+  tx: Tx,
+  app: App,
+  externalUserId: string,
+): Promise<string> {
+  const { userHashKey } = await readAppKeys(tx, app.id);
+  const key = deps.secretBox.open(userHashKey, userHashKeyPlace(app.id, app.developerId));
+  return hashExternalUserId(key, externalUserId);
 }

@@ -43,6 +43,8 @@ export const developerToken = z.strictObject({
   models_allowed: z.array(z.string()).optional(),
   status: z.enum(["active", "expired", "revoked"]),
   created_by: z.string(),
+  /** The token that it took the place of. */
+  rotated_from: uuid.optional(),
   last_used_at: timeOut.optional(),
   expires_at: timeOut.optional(),
   revoked_at: timeOut.optional(),

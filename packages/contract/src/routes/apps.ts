@@ -9,6 +9,7 @@ import {
   listQuery,
   moneyOut,
   okAnswer,
+  reason,
   requestId,
   reserved,
   routeMode,
@@ -217,14 +218,22 @@ export const updateAppUser = defineRoute({
   pkg: 1,
   auth: writesUsers,
   params: z.strictObject({ publicAppId: identifier, id: uuid }),
-  body: z.strictObject({
-    own: z.boolean().optional(),
-    limits: z.array(userLimitIn).min(1).max(3).optional(),
-    ...reserved(3, "status", "reason"),
-  }),
+  body: z
+    .strictObject({
+      own: z.boolean().optional(),
+      limits: z.array(userLimitIn).min(1).max(3).optional(),
+      status: z.enum(["active", "suspended"]).optional(),
+      /** Needed with `status`. */
+      reason: reason.optional(),
+    })
+    .refine((body) => body.status === undefined || body.reason !== undefined, {
+      error: "is required with `status`",
+      path: ["reason"],
+    }),
   answer: appUser,
   codes: ["invalid_app", "not_found"],
-  summary: "Marks an end user as the developer's own account, whose charges earn the developer nothing.",
+  summary:
+    "Suspends or resumes an end user, sets its limits, or marks it as the developer's own account, whose charges earn nothing.",
 });
 
 export const readAppUsage = defineRoute({

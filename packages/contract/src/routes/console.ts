@@ -13,6 +13,7 @@ const session = z.strictObject({
   scopes: z.array(z.string()),
   /** To be sent as `x-csrf-token` with everything that is no GET. */
   csrf_token: z.string(),
+  /** When its person was last proved: what asks for a step-up wants this to be less than 15 minutes ago. */
   authenticated_at: timeOut,
   /** When it ends without another call, or at the latest. */
   expires_at: timeOut,
@@ -78,4 +79,20 @@ export const switchConsoleSession = defineRoute({
   answer: session,
   codes: ["not_found", "suspended", "expired_session"],
   summary: "Goes on as the developer with the operator's own e-mail address, or as the operator again.",
+});
+
+export const stepUpConsoleSession = defineRoute({
+  method: "POST",
+  path: "/v1/console/session/step-up",
+  pkg: 3,
+  auth: { class: "console" },
+  body: z
+    .strictObject({ code: text(1, 512).optional(), token: text(1, 512).optional() })
+    .refine((body) => (body.code === undefined) !== (body.token === undefined), {
+      error: "name either `code` or `token`",
+      path: ["code"],
+    }),
+  answer: session,
+  codes: ["expired_session"],
+  summary: "Proves the session's person anew, by a new link or by the token that opened it.",
 });

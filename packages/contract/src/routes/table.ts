@@ -34,7 +34,6 @@ export const apiRoutes: readonly RouteDefinition[] = [
   platform,
   providerKeys,
   limits,
-  switches,
   modes,
   switches,
   console,

@@ -81,11 +81,13 @@ function Form({
 function Secret({ app, close }: { app: Created; close: () => void }) {
   return (
     <Dialog title={`${app.name} is there`} close={close}>
-      <SecretOnce
-        label="Identity secret"
-        secret={app.identity_secret}
-        note="Your backend signs user tokens with it. It is shown this once; keep it where your other secrets are."
-      />
+      {app.identity_secret !== undefined && (
+        <SecretOnce
+          label="Identity secret"
+          secret={app.identity_secret}
+          note="Your backend signs user tokens with it. It is shown this once; keep it where your other secrets are."
+        />
+      )}
       <div className="flex justify-end gap-2">
         <Button onClick={close}>Close</Button>
         <Link

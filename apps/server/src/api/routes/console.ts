@@ -4,6 +4,7 @@ import {
   signInByLink,
   signInByToken,
   signOut,
+  stepUp,
   switchSession,
 } from "../../flows/console-sign-in.ts";
 import type { Database } from "../../lib/db.ts";
@@ -15,6 +16,7 @@ import {
   type ConsoleSession,
   createSignInPause,
   type DeveloperTokens,
+  type OperatorTokens,
 } from "../../modules/identity/identity.ts";
 import { type ConsoleActor, scopesOf } from "../actor.ts";
 import { actorOfSession, type ConsoleDoor, cookieEnding, cookieOpening } from "../console-door.ts";
@@ -24,6 +26,7 @@ export type ConsoleDeps = {
   console: ConsoleDoor;
   database: Database;
   developerTokens: DeveloperTokens;
+  operatorTokens: OperatorTokens;
   bootstrap: BootstrapCredentials;
   metrics: Pick<Metrics, "authFailures">;
   onError: (error: unknown) => void;
@@ -37,14 +40,16 @@ export function consoleRoutes(deps: ConsoleDeps): Mounted[] {
     () => performance.now(),
     (address) => recordFailedBurst(deps, addressPrefix(address) ?? null).catch(deps.onError),
   );
-  const open = async (call: SignInCall, signIn: () => Promise<string>) => {
-    refuseOtherPages(deps.console, call.origin);
-    const cookie = await pause.run(call.address, signIn).catch((error: unknown) => {
+  const tried = <T>(address: string, attempt: () => Promise<T>): Promise<T> =>
+    pause.run(address, attempt).catch((error: unknown) => {
       if (error instanceof ApiError) {
         deps.metrics.authFailures.inc({ service: "@modelfaucet/api", kind: "sign_in" });
       }
       throw error;
     });
+  const open = async (call: SignInCall, signIn: () => Promise<string>) => {
+    refuseOtherPages(deps.console, call.origin);
+    const cookie = await tried(call.address, signIn);
     const session = await deps.console.sessions.find(cookie, call.address);
     call.setCookie(cookieOpening(deps.console, cookie, cookieSeconds[session.kind]));
     return sessionAnswer(session);
@@ -60,6 +65,12 @@ export function consoleRoutes(deps: ConsoleDeps): Mounted[] {
       setCookie(cookieEnding(deps.console));
       return { ok: true };
     }),
+    mount(routes.stepUpConsoleSession, ({ actor, audit, body, address }) =>
+      tried(address, async () => {
+        const proof = body.code === undefined ? { token: body.token! } : { code: body.code };
+        return sessionAnswer(await stepUp(deps, audit, actor.console, proof, address));
+      }),
+    ),
     mount(routes.switchConsoleSession, async ({ actor, audit, body }) => {
       const to = body.developer_id === undefined ? "operator" : { developerId: body.developer_id };
       return sessionAnswer(await switchSession(deps, audit, actor.console, to));
@@ -87,7 +98,7 @@ function sessionAnswer(session: ConsoleSession) {
     ...(kind === "operator" || developer === null ? {} : { developer_id: developer.id }),
     scopes: [...scopesOf(actorOfSession(session))],
     csrf_token: session.csrfToken,
-    authenticated_at: new Date(session.authenticatedAtMs).toISOString(),
+    authenticated_at: new Date(session.provedAtMs).toISOString(),
     expires_at: new Date(session.expiresAtMs).toISOString(),
   };
 }

@@ -107,7 +107,7 @@ function callingToken(caller: DeveloperCaller) {
   };
 }
 
-function tokenAnswer(item: DeveloperTokenItem) {
+export function tokenAnswer(item: DeveloperTokenItem) {
   return {
     id: item.id,
     developer_id: item.developerId,
@@ -120,6 +120,7 @@ function tokenAnswer(item: DeveloperTokenItem) {
     ...(item.modelsAllowed === null ? {} : { models_allowed: item.modelsAllowed }),
     status: item.status,
     created_by: item.createdBy,
+    ...(item.rotatedFrom === null ? {} : { rotated_from: item.rotatedFrom }),
     ...(item.lastUsedAt === null ? {} : { last_used_at: item.lastUsedAt.toISOString() }),
     expires_at: item.expiresAt.toISOString(),
     ...(item.revokedAt === null ? {} : { revoked_at: item.revokedAt.toISOString() }),

@@ -10,6 +10,7 @@ import type { SecretBox } from "../../lib/secret-box.ts";
 import {
   type App,
   type AppChange,
+  type AppIdentity,
   type EndUser,
   listApps,
   type WalletLimits,
@@ -46,7 +47,7 @@ export function developerAppRoutes(deps: AppDeps & LimitDeps & { secretBox: Secr
         developerId: body.developer_id,
         change: changeOf(body),
       });
-      return { ...appAnswer(app), identity_secret: identitySecret };
+      return { ...appAnswer(app), identity_secret: identitySecret ?? undefined };
     }),
     mount(routes.updateApp, async ({ actor, params, body, audit }) =>
       appAnswer(
@@ -78,7 +79,8 @@ export function developerAppRoutes(deps: AppDeps & LimitDeps & { secretBox: Secr
         }));
         await setLimitsOfUser(deps, actor.caller, audit, { ...user, limits });
       }
-      return userAnswer(await updateEndUser(deps, actor.caller, audit, { ...user, own: body.own }));
+      const { own, status, reason } = body;
+      return userAnswer(await updateEndUser(deps, actor.caller, audit, { ...user, own, status, reason }));
     }),
   ];
 }
@@ -96,9 +98,12 @@ export function appAnswer(app: App) {
     developer_email: app.developerEmail,
     identity_mode: app.identityMode,
     identity: {
-      kind: "secret" as const,
-      issuer: app.issuer ?? undefined,
+      kind: isKnownByKeys(app) ? ("jwks" as const) : ("secret" as const),
+      issuer: app.identity.issuer ?? undefined,
+      jwks_url: app.identity.jwksUrl ?? undefined,
+      jwks: (app.identity.jwks as Record<string, never> | null) ?? undefined,
       secret_prefix: app.identitySecretPrefix ?? undefined,
+      previous_valid_until: app.previousSecretValidUntil?.toISOString(),
     },
     allowed_origins: app.allowedOrigins,
     session_ttl_seconds: app.sessionTtlSeconds,
@@ -118,6 +123,10 @@ export function appAnswer(app: App) {
   };
 }
 
+function isKnownByKeys({ identity }: App): boolean {
+  return identity.jwks !== null || identity.jwksUrl !== null;
+}
+
 /** What was sent, and nothing else: `null` clears, what is absent stays. */
 function changeOf(body: BodyOf<typeof routes.updateApp>): AppChange {
   const cap = body.session_max_spend_usd;
@@ -127,7 +136,11 @@ function changeOf(body: BodyOf<typeof routes.updateApp>): AppChange {
     status: body.status,
     identityMode: body.identity_mode,
     // What is nested is replaced whole.
-    issuer: body.identity && (body.identity.issuer ?? null),
+    identity: body.identity && {
+      issuer: body.identity.issuer ?? null,
+      jwksUrl: body.identity.jwks_url ?? null,
+      jwks: (body.identity.jwks as AppIdentity["jwks"] | undefined) ?? null,
+    },
     allowedOrigins: body.allowed_origins && [...new Set(body.allowed_origins)],
     defaultDeveloperShareBps: body.default_developer_share_bps,
     sessionTtlSeconds: body.session_ttl_seconds,

@@ -76,6 +76,7 @@ export async function openRoutes(server: PostgresServer) {
         switches: nothingOff,
         sessions: bed.sessions,
         developerTokens: bed.developerTokens,
+        operatorTokens: bed.operatorTokens,
         bootstrap: createBootstrapCredentials({
           adminTokens: [adminToken],
           developerAdminTokens: [developerAdminToken],

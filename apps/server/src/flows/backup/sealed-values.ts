@@ -3,7 +3,7 @@ import { keyCanaryPlace, type SecretBox, SecretOpenError, type SecretPlace } fro
 import { answerPlace } from "../../modules/answer/answer.ts";
 import { eachSealed, listSealedColumns } from "../../modules/backup/backup.ts";
 import { providerKeyPlace } from "../../modules/routing/routing.ts";
-import { identityKeyPlace, userHashKeyPlace } from "../apps.ts";
+import { identityKeyPlace, previousIdentityKeyPlace, userHashKeyPlace } from "../apps.ts";
 
 type Row = Record<string, unknown>;
 
@@ -11,6 +11,8 @@ type Row = Record<string, unknown>;
 const places: Readonly<Record<string, (row: Row) => SecretPlace>> = {
   "public.deployment.key_canary": () => keyCanaryPlace,
   "public.apps.identity_key": (row) => identityKeyPlace(text(row.id), text(row.developer_id)),
+  "public.apps.previous_identity_key": (row) =>
+    previousIdentityKeyPlace(text(row.id), text(row.developer_id)),
   "public.apps.user_hash_key": (row) => userHashKeyPlace(text(row.id), text(row.developer_id)),
   "public.provider_credentials.sealed_secret": (row) => providerKeyPlace(text(row.id)),
   "public.idempotency_answers.sealed_answer": (row) => answerPlace(text(row.app_id), text(row.request_id)),

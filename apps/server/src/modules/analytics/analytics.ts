@@ -35,6 +35,14 @@ import {
 } from "./store.ts";
 
 export {
+  type AppUser,
+  type AppUserDetails,
+  type AppUserPlace,
+  type AppUserSort,
+  listAppUsers,
+  readAppUser,
+} from "./app-users.ts";
+export {
   type LedgerTransaction,
   listLedgerTransactions,
   readLedgerTransaction,

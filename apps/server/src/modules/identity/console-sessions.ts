@@ -66,7 +66,7 @@ export function isCsrfTokenOf(session: Pick<ConsoleSession, "csrfToken">, given:
 
 /** A session lives no longer than what opened it, and not while its person is switched off. */
 function refuseEnded(row: ConsoleSessionRow, bootstrap: BootstrapCredentials): void {
-  if (row.openedBy === "token" && row.token === null) throw noSession();
+  if (row.openedBy === "token" && row.token === null && row.operatorToken === null) throw noSession();
   if (row.openedBy === "bootstrap" && !bootstrap.holds(row.kind, row.credentialId ?? "")) throw noSession();
   // Who signed in as an operator stays one behind the developer that the session acts as.
   for (const person of [row.developer, row.operator]) {

@@ -87,6 +87,7 @@ export type NewConsoleSession = {
   developerId: string | null;
   operatorId: string | null;
   tokenId: string | null;
+  operatorTokenId: string | null;
   credentialId: string | null;
   personName: string;
   personEmail: string | null;
@@ -100,9 +101,10 @@ export async function insertConsoleSession(tx: Tx, session: NewConsoleSession): 
     select id from sign_in_links where expires_at < mf_now() - interval '30 days' limit 50)`;
   await tx`
     insert into console_sessions (id, cookie_hash, kind, opened_by, developer_id, operator_id, token_id, credential_id,
-      person_name, person_email)
+      person_name, person_email, operator_token_id)
     values (${session.id}, ${session.cookieHash}, ${session.kind}, ${session.openedBy}, ${session.developerId},
-      ${session.operatorId}, ${session.tokenId}, ${session.credentialId}, ${session.personName}, ${session.personEmail})`;
+      ${session.operatorId}, ${session.tokenId}, ${session.credentialId}, ${session.personName}, ${session.personEmail},
+      ${session.operatorTokenId})`;
 }
 
 /** A session as one read finds it, with what it hangs on. */
@@ -112,6 +114,11 @@ export type ConsoleSessionRow = {
   openedBy: "link" | "token" | "bootstrap";
   person: { name: string; email: string | null };
   authenticatedAtMs: number;
+  /** When its person was last proved, by signing in or by stepping up. */
+  provedAtMs: number;
+  /** The exchanged tokens' ids, whether they hold or not. */
+  openedByTokenId: string | null;
+  openedByOperatorTokenId: string | null;
   /** The end of its idle time or of its whole time, whichever comes first. */
   expiresAtMs: number;
   expired: boolean;
@@ -129,6 +136,8 @@ export type ConsoleSessionRow = {
     publicAppIds: readonly string[] | null;
     modelsAllowed: readonly string[] | null;
   } | null;
+  /** Likewise of an operator. */
+  operatorToken: { id: string; scopes: readonly OperatorScope[] } | null;
 };
 
 /**
@@ -139,21 +148,31 @@ export async function readConsoleSession(tx: Tx, cookieHash: string): Promise<Co
   const [row] = await tx`
     select s.*, s.expires_at <= mf_now() as expired, s.last_seen_at < mf_now() - interval '1 minute' as worth_noting,
       d.status as developer_status, o.status as operator_status, o.scopes as operator_scopes,
-      t.id as live_token_id, t.scopes as token_scopes, t.public_app_ids, t.models_allowed
+      t.id as live_token_id, t.scopes as token_scopes, t.public_app_ids, t.models_allowed,
+      p.id as live_operator_token_id, p.scopes as operator_token_scopes
     from (
       select id, kind, opened_by, person_name, person_email, authenticated_at, last_seen_at, developer_id, operator_id,
-        token_id, credential_id,
+        token_id, operator_token_id, credential_id, coalesce(proved_at, authenticated_at) as proved_at,
         ${endOfLife(tx)} as expires_at
       from console_sessions where cookie_hash = ${cookieHash} and ended_at is null
     ) s
     left join developers d on d.id = s.developer_id
     left join operators o on o.id = s.operator_id
-    left join developer_api_tokens t on t.id = s.token_id and t.revoked_at is null and t.expires_at > mf_now()`;
+    left join developer_api_tokens t on t.id = s.token_id and t.revoked_at is null and t.expires_at > mf_now()
+    left join operator_tokens p on p.id = s.operator_token_id and p.revoked_at is null and p.expires_at > mf_now()`;
   if (!row) return null;
   if (row.worth_noting && !row.expired) {
     await tx`update console_sessions set last_seen_at = mf_now() where id = ${row.id}`;
   }
   return rowOf(row);
+}
+
+/** Its person was proved again just now; gives when. `null` when the session has ended meanwhile. */
+export async function noteProof(tx: Tx, id: string): Promise<Date | null> {
+  const [row] = await tx`
+    update console_sessions set proved_at = mf_now(), last_seen_at = mf_now()
+    where id = ${id} and ended_at is null returning proved_at`;
+  return row?.proved_at ?? null;
 }
 
 export async function endConsoleSession(tx: Tx, id: string): Promise<boolean> {
@@ -186,6 +205,9 @@ function rowOf(row: postgres.Row): ConsoleSessionRow {
     openedBy: row.opened_by,
     person: { name: row.person_name, email: row.person_email },
     authenticatedAtMs: row.authenticated_at.getTime(),
+    provedAtMs: row.proved_at.getTime(),
+    openedByTokenId: row.token_id,
+    openedByOperatorTokenId: row.operator_token_id,
     expiresAtMs: row.expires_at.getTime(),
     expired: row.expired,
     credentialId: row.credential_id,
@@ -203,5 +225,9 @@ function rowOf(row: postgres.Row): ConsoleSessionRow {
             publicAppIds: row.public_app_ids,
             modelsAllowed: row.models_allowed,
           },
+    operatorToken:
+      row.live_operator_token_id === null
+        ? null
+        : { id: row.live_operator_token_id, scopes: row.operator_token_scopes },
   };
 }

@@ -26,6 +26,7 @@ export type DeveloperTokenItem = {
   modelsAllowed: string[] | null;
   status: "active" | "expired" | "revoked";
   createdBy: string;
+  rotatedFrom: string | null;
   lastUsedAt: Date | null;
   expiresAt: Date;
   revokedAt: Date | null;
@@ -33,17 +34,28 @@ export type DeveloperTokenItem = {
   updatedAt: Date;
 };
 
-/** Purpose `auth`. `null`: unknown, revoked or expired. A use is noted once a minute at most. */
-export async function readLiveDeveloperToken(tx: Tx, tokenHash: string): Promise<LiveDeveloperToken | null> {
+/**
+ * Purpose `auth`. `null`: unknown, revoked or expired. A use is noted once a minute at most; `firstToday`: it is the first of
+ * its day.
+ */
+export async function readLiveDeveloperToken(
+  tx: Tx,
+  tokenHash: string,
+): Promise<(LiveDeveloperToken & { firstToday: boolean }) | null> {
   const [row] = await tx`
     select t.id, t.name, t.developer_id, t.scopes, t.public_app_ids, t.models_allowed, t.expires_at, d.status,
-      t.last_used_at is null or t.last_used_at < mf_now() - interval '1 minute' as worth_noting
+      t.last_used_at is null or t.last_used_at < mf_now() - interval '1 minute' as worth_noting,
+      t.last_used_at is null or t.last_used_at < date_trunc('day', mf_now(), 'UTC') as first_today
     from developer_api_tokens t join developers d on d.id = t.developer_id
     where t.token_hash = ${tokenHash} and t.revoked_at is null and t.expires_at > mf_now()`;
   if (!row) return null;
-  if (row.worth_noting)
-    await tx`update developer_api_tokens set last_used_at = mf_now() where id = ${row.id}`;
+  // Of several that see the same first use, the one that writes it tells of it.
+  const noted = row.worth_noting
+    ? await tx`update developer_api_tokens set last_used_at = mf_now() where id = ${row.id}
+        and (last_used_at is null or last_used_at < mf_now() - interval '1 minute') returning id`
+    : [];
   return {
+    firstToday: row.first_today && noted.length > 0,
     tokenId: row.id,
     name: row.name,
     developerId: row.developer_id,
@@ -65,6 +77,8 @@ export type NewDeveloperToken = {
   publicAppIds: readonly string[] | null;
   modelsAllowed: readonly string[] | null;
   createdBy: string;
+  /** The token that it takes the place of. */
+  rotatedFrom?: string | null;
   /** `null`: 365 days from now, by the database's clock. */
   expiresAt: Date | null;
 };
@@ -72,16 +86,31 @@ export type NewDeveloperToken = {
 export async function insertDeveloperToken(tx: Tx, token: NewDeveloperToken): Promise<void> {
   await tx`
     insert into developer_api_tokens (id, developer_id, name, token_hash, token_prefix, scopes, public_app_ids,
-      models_allowed, created_by, expires_at)
+      models_allowed, created_by, rotated_from, expires_at)
     values (${token.id}, ${token.developerId}, ${token.name}, ${token.tokenHash}, ${token.tokenPrefix},
       ${[...token.scopes]}, ${token.publicAppIds && [...token.publicAppIds]},
-      ${token.modelsAllowed && [...token.modelsAllowed]}, ${token.createdBy},
+      ${token.modelsAllowed && [...token.modelsAllowed]}, ${token.createdBy}, ${token.rotatedFrom ?? null},
       coalesce(${token.expiresAt}::timestamptz, mf_now() + interval '365 days'))`;
 }
 
 export async function readDeveloperTokenItem(tx: Tx, id: string): Promise<DeveloperTokenItem | null> {
   const [row] = await tx`${selectItems(tx)} where t.id = ${id}`;
   return row ? itemOf(row) : null;
+}
+
+/** The token as no other change can touch it until this transaction ends. */
+export async function lockDeveloperToken(tx: Tx, id: string): Promise<DeveloperTokenItem | null> {
+  await tx`select 1 from developer_api_tokens where id = ${id} for update`;
+  return readDeveloperTokenItem(tx, id);
+}
+
+/** The token ends after so many seconds, now for 0; never later than it would have. */
+export async function endDeveloperTokenIn(tx: Tx, id: string, seconds: number): Promise<void> {
+  await tx`
+    update developer_api_tokens set updated_at = mf_now(),
+      revoked_at = case when ${seconds} = 0 then mf_now() else revoked_at end,
+      expires_at = least(expires_at, mf_now() + make_interval(secs => ${seconds}))
+    where id = ${id}`;
 }
 
 export type TokenFilter = {
@@ -124,7 +153,7 @@ export async function revokeTokensOfDeveloper(tx: Tx, developerId: string): Prom
 
 const selectItems = (tx: Tx) => tx`
   select t.id, t.developer_id, d.name as developer_name, d.email as developer_email, t.name, t.token_prefix, t.scopes,
-    t.public_app_ids, t.models_allowed, t.created_by, t.last_used_at, t.expires_at, t.revoked_at, t.created_at, t.updated_at,
+    t.public_app_ids, t.models_allowed, t.created_by, t.rotated_from, t.last_used_at, t.expires_at, t.revoked_at, t.created_at, t.updated_at,
     case when t.revoked_at is not null then 'revoked' when t.expires_at <= mf_now() then 'expired' else 'active' end as status
   from developer_api_tokens t join developers d on d.id = t.developer_id`;
 
@@ -141,6 +170,7 @@ function itemOf(row: postgres.Row): DeveloperTokenItem {
     modelsAllowed: row.models_allowed,
     status: row.status,
     createdBy: row.created_by,
+    rotatedFrom: row.rotated_from,
     lastUsedAt: row.last_used_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,

@@ -1,4 +1,4 @@
-import type { Database } from "../../lib/db.ts";
+import type { Database, Tx } from "../../lib/db.ts";
 import { hashToken, isWellFormedToken } from "../../lib/ids.ts";
 import { type LiveDeveloperToken, readLiveDeveloperToken } from "./developer-token-store.ts";
 import type { MissLimiter } from "./miss-limiter.ts";
@@ -12,15 +12,21 @@ export type DeveloperTokens = {
   find(token: string, address: string): Promise<LiveDeveloperToken | null>;
 };
 
+/** `onFirstUse` is told of a token's first use of each day (UTC), in the transaction that noted it. */
 export function createDeveloperTokens(deps: {
   database: Pick<Database, "write">;
   misses: MissLimiter;
+  onFirstUse(tx: Tx, token: LiveDeveloperToken): Promise<void>;
 }): DeveloperTokens {
   return {
     find: async (token, address) => {
       if (!isWellFormedToken(token, "mf_dev_")) return null;
       return deps.misses.run(address, () =>
-        deps.database.write({ purpose: "auth" }, (tx) => readLiveDeveloperToken(tx, hashToken(token))),
+        deps.database.write({ purpose: "auth" }, async (tx) => {
+          const found = await readLiveDeveloperToken(tx, hashToken(token));
+          if (found?.firstToday) await deps.onFirstUse(tx, found);
+          return found;
+        }),
       );
     },
   };

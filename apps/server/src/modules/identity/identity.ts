@@ -23,15 +23,18 @@ export {
   insertLink,
   insertOperator,
   type NewConsoleSession,
+  noteProof,
   type Operator,
   readOperatorByEmail,
   useLink,
 } from "./console-store.ts";
 export {
   type DeveloperTokenItem,
+  endDeveloperTokenIn,
   insertDeveloperToken,
   type LiveDeveloperToken,
   listDeveloperTokens,
+  lockDeveloperToken,
   readDeveloperTokenItem,
   revokeDeveloperToken,
   revokeTokensOfDeveloper,
@@ -43,7 +46,31 @@ export {
   removeEndedSessions,
   removeSpentUserTokens,
 } from "./ended-sessions.ts";
-export { createMissLimiter, type MissLimiter } from "./miss-limiter.ts";
+export { inlineKeySet, issuesOfKeySet, keySetLimitBytes } from "./key-set.ts";
+export { fetchKeySet } from "./key-set-fetch.ts";
+export { createKeySets, type KeySetSource, type KeySets, type StoredKeySet } from "./key-sets.ts";
+export {
+  type EndedSecret,
+  endConsoleSessionByHash,
+  endDeveloperTokenByHash,
+  endOperatorTokenByHash,
+  endSessionOfToken,
+  useUpLink,
+} from "./leaked-store.ts";
+export { createMissLimiter, type MissLimiter, networkOf } from "./miss-limiter.ts";
+export {
+  endOperatorTokenIn,
+  insertOperatorToken,
+  isLastSecurityToken,
+  type LiveOperatorToken,
+  listOperatorTokens,
+  lockOperatorToken,
+  type OperatorRole,
+  type OperatorTokenItem,
+  readOperatorTokenItem,
+  revokeOperatorToken,
+} from "./operator-token-store.ts";
+export { createOperatorTokens, type OperatorTokens } from "./operator-tokens.ts";
 export {
   forbiddenOrigin,
   mayUseFeature,
@@ -73,9 +100,10 @@ export {
 export { hashExternalUserId, hashJti } from "./user-hash.ts";
 export {
   invalidUserToken,
+  type SignedWith,
   type UserTokenClaims,
-  type UserTokenIssuer,
-  type UserTokenReason,
+  type UserTokenProof,
+  type VerifiedUserToken,
   verifyUserToken,
 } from "./user-token.ts";
 

@@ -1,6 +1,7 @@
 import { decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { ApiError } from "../../lib/errors.ts";
 import { parseUsd, type Usd } from "../../lib/money.ts";
+import { keySetAlgorithms, type VerificationKey } from "./key-set.ts";
 
 /** Bytes of a compact JWT. */
 export const userTokenLimitBytes = 8192;
@@ -35,41 +36,64 @@ export type UserTokenClaims = {
   metadata: Record<string, unknown> | null;
 };
 
-export type UserTokenIssuer = {
-  publicAppId: string;
-  /** The app's identity secret, opened; `null` when the app has none. */
-  identitySecret: string | null;
-  issuer: string | null;
+/** What proves the users of an app: its secret, or its key set, never both. */
+export type UserTokenProof =
+  | {
+      kind: "secret";
+      /** The identity secret, opened; `null` when the app has none. */
+      secret: string | null;
+      /** The one before the last rotation, while it holds. */
+      previousSecret: string | null;
+    }
+  | {
+      kind: "jwks";
+      /** `null`: the set has no such key; `unavailable`: it could not be fetched. */
+      find(kid: string): Promise<VerificationKey | null | "unavailable">;
+    };
+
+export type UserTokenIssuer = { publicAppId: string; issuer: string | null; proof: UserTokenProof };
+
+export type SignedWith = "secret" | "previous_secret" | "jwks";
+
+export type VerifiedUserToken = {
+  claims: UserTokenClaims;
+  /** Everything that was signed. */
+  payload: Record<string, unknown>;
+  signedWith: SignedWith;
 };
 
 /**
- * Verifies a user token signed with the app's identity secret (HS256; keys of a JWKS come with package 3).
- * `nowMs` is the database's clock. A `jti` is only read here: using it up belongs to the session's transaction.
+ * Verifies a user token by what its app is known by: HS256 and the identity secret, or a key of its set by `kid`. `nowMs` is
+ * the database's clock. A `jti` is only read here: using it up belongs to the session's transaction.
  * @throws ApiError invalid_user_token with `details.reason`
  */
 export async function verifyUserToken(
   jwt: string | undefined,
   app: UserTokenIssuer,
   options: { nowMs: number; maxTtlSeconds: number },
-): Promise<UserTokenClaims> {
+): Promise<VerifiedUserToken> {
   if (!jwt) throw invalidUserToken("missing");
   if (Buffer.byteLength(jwt) > userTokenLimitBytes) throw invalidUserToken("malformed");
-  refuseOtherAlgorithms(jwt);
-  if (app.identitySecret === null) throw invalidUserToken("unknown_key");
-  const payload = await verifySignature(jwt, app.identitySecret, app, options.nowMs);
-  return readClaims(payload, options);
+  const { payload, signedWith } = await verifySignature(jwt, headerOf(jwt), app, options.nowMs);
+  return { claims: readClaims(payload, options), payload, signedWith };
 }
 
-export function invalidUserToken(reason: UserTokenReason): ApiError {
-  return new ApiError("invalid_user_token", sentences[reason], { param: "user_token", details: { reason } });
+export function invalidUserToken(reason: UserTokenReason, sentence = sentences[reason]): ApiError {
+  return new ApiError("invalid_user_token", sentence, { param: "user_token", details: { reason } });
 }
+
+const jwksSentences = {
+  algorithm:
+    "The user_token must be signed with RS256, PS256, ES256 or EdDSA, as the key with its kid is used.",
+  unknown_key: "The app's key set has no key with the kid of this user_token.",
+};
 
 const sentences: Record<UserTokenReason, string> = {
   missing: "This app wants a user_token: have your backend sign one for the user and send it.",
   malformed: "The user_token is not a well-formed JWT with sub, aud, iat and exp.",
   algorithm: "The user_token must be signed with HS256 and the app's identity secret.",
   unknown_key: "The app has no key that could have signed this user_token.",
-  signature: "The signature of the user_token does not match the app's identity secret.",
+  signature: "The signature of the user_token does not match the key that the app is known by.",
   audience: "The user_token is for another app: its aud must be the public_app_id.",
   issuer: "The user_token comes from another issuer than the app names.",
   expired: "The user_token has expired: sign a new one for each session.",
@@ -77,40 +101,92 @@ const sentences: Record<UserTokenReason, string> = {
   lifetime: "The user_token lives too long: exp must follow iat within the allowed time.",
   subject_mismatch: "The user_token names another user than the request.",
   replayed: "The user_token was used before: a token with a jti is good once.",
-  jwks_unavailable: "The keys of the app cannot be fetched now.",
+  jwks_unavailable:
+    "The app's jwks_url does not answer with its keys now: see that it does, then sign in again.",
 };
 
-/** The header decides nothing but the refusal: the key and the one algorithm come from the app. */
-function refuseOtherAlgorithms(jwt: string): void {
-  let algorithm: unknown;
+type Header = { alg: string; kid: string | null };
+
+/** The header chooses among what the app has registered, and decides nothing else. */
+function headerOf(jwt: string): Header {
   try {
-    algorithm = decodeProtectedHeader(jwt).alg;
+    const { alg, kid } = decodeProtectedHeader(jwt);
+    if (typeof alg === "string") return { alg, kid: typeof kid === "string" ? kid : null };
   } catch {
-    throw invalidUserToken("malformed");
+    // Told below, as a header without an algorithm is.
   }
-  if (typeof algorithm !== "string") throw invalidUserToken("malformed");
-  if (algorithm !== "HS256") throw invalidUserToken("algorithm");
+  throw invalidUserToken("malformed");
 }
+
+type Signed = { payload: Record<string, unknown>; signedWith: SignedWith };
 
 async function verifySignature(
   jwt: string,
-  secret: string,
+  header: Header,
   app: UserTokenIssuer,
   nowMs: number,
-): Promise<Record<string, unknown>> {
-  try {
-    const { payload } = await jwtVerify(jwt, new TextEncoder().encode(secret), {
-      algorithms: ["HS256"],
-      audience: app.publicAppId,
-      ...(app.issuer === null ? {} : { issuer: app.issuer }),
-      requiredClaims: ["sub", "aud", "iat", "exp"],
-      clockTolerance: skewSeconds,
-      currentDate: new Date(nowMs),
-    });
-    return payload as Record<string, unknown>;
-  } catch (error) {
-    throw invalidUserToken(reasonOf(error));
+): Promise<Signed> {
+  const { proof } = app;
+  const verify = async (key: CryptoKey | Uint8Array, algorithm: string) => {
+    try {
+      const { payload } = await jwtVerify(jwt, key, {
+        algorithms: [algorithm],
+        audience: app.publicAppId,
+        ...(app.issuer === null ? {} : { issuer: app.issuer }),
+        requiredClaims: ["sub", "aud", "iat", "exp"],
+        clockTolerance: skewSeconds,
+        currentDate: new Date(nowMs),
+      });
+      return payload as Record<string, unknown>;
+    } catch (error) {
+      throw invalidUserToken(reasonOf(error));
+    }
+  };
+  return proof.kind === "secret"
+    ? verifyBySecret(header, proof, verify)
+    : verifyByKeySet(header, proof, verify);
+}
+
+type Verify = (key: CryptoKey | Uint8Array, algorithm: string) => Promise<Record<string, unknown>>;
+
+async function verifyBySecret(
+  { alg }: Header,
+  { secret, previousSecret }: Extract<UserTokenProof, { kind: "secret" }>,
+  verify: Verify,
+): Promise<Signed> {
+  if (alg !== "HS256") throw invalidUserToken("algorithm");
+  if (secret === null && previousSecret === null) throw invalidUserToken("unknown_key");
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  if (secret !== null) {
+    try {
+      return { payload: await verify(bytes(secret), alg), signedWith: "secret" };
+    } catch (error) {
+      if (previousSecret === null || !isSignatureRefused(error)) throw error;
+    }
   }
+  return { payload: await verify(bytes(previousSecret!), alg), signedWith: "previous_secret" };
+}
+
+/** A key that the app has registered says by which algorithms it is used: none of them is a shared secret's. */
+async function verifyByKeySet(
+  { alg, kid }: Header,
+  { find }: Extract<UserTokenProof, { kind: "jwks" }>,
+  verify: Verify,
+): Promise<Signed> {
+  const algorithm = keySetAlgorithms.find((known) => known === alg);
+  if (algorithm === undefined) throw invalidUserToken("algorithm", jwksSentences.algorithm);
+  if (kid === null || kid === "") throw invalidUserToken("unknown_key", jwksSentences.unknown_key);
+  const key = await find(kid);
+  if (key === "unavailable") throw invalidUserToken("jwks_unavailable");
+  if (key === null) throw invalidUserToken("unknown_key", jwksSentences.unknown_key);
+  if (!key.algorithms.includes(algorithm)) throw invalidUserToken("algorithm", jwksSentences.algorithm);
+  const imported = await key.import(algorithm).catch(() => null);
+  if (imported === null) throw invalidUserToken("unknown_key", jwksSentences.unknown_key);
+  return { payload: await verify(imported, algorithm), signedWith: "jwks" };
+}
+
+function isSignatureRefused(error: unknown): boolean {
+  return error instanceof ApiError && error.details?.reason === "signature";
 }
 
 function reasonOf(error: unknown): UserTokenReason {

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
+import { type AppIdentity, forgetIdentitySecrets, identityOf, storedIdentity } from "./app-identity-store.ts";
 import type { StoredLimits } from "./rules.ts";
 
 /** How often an app may be called, as its developer set it: per minute, and at a time. */
@@ -32,8 +33,10 @@ export type App = {
   vertical: string | null;
   status: "pending" | "active" | "disabled" | "suspended";
   identityMode: "signed" | "server" | "demo";
-  issuer: string | null;
+  identity: AppIdentity;
   identitySecretPrefix: string | null;
+  /** Until when the secret before the last rotation proves users too; it may lie in the past. */
+  previousSecretValidUntil: Date | null;
   allowedOrigins: string[];
   defaultDeveloperShareBps: number;
   sandbox: boolean;
@@ -60,7 +63,7 @@ export type AppChange = Partial<
     | "vertical"
     | "status"
     | "identityMode"
-    | "issuer"
+    | "identity"
     | "allowedOrigins"
     | "defaultDeveloperShareBps"
     | "sessionTtlSeconds"
@@ -150,6 +153,9 @@ export async function updateApp(
   kind: "change" | "fill",
 ): Promise<void> {
   const columns = columnsOf(tx, change);
+  const { identity } = change;
+  // An app is known by its secret or by its keys: what is not used any more is not kept.
+  if (identity && (identity.jwks !== null || identity.jwksUrl !== null)) await forgetIdentitySecrets(tx, id);
   if (Object.keys(columns).length > 0) await tx`update apps set ${tx(columns)} where id = ${id}`;
   if (kind === "change") {
     await tx`update apps set version = version + 1, updated_at = mf_now() where id = ${id}`;
@@ -165,15 +171,6 @@ export async function replaceUntouchedOrigins(
   const rows = await tx`update apps set allowed_origins = ${[...origins]}
     where id = ${id} and version = 1 and updated_at = created_at and allowed_origins <> ${[...origins]}::text[] returning id`;
   return rows.length > 0;
-}
-
-export type AppKeys = { identityKey: string | null; userHashKey: string };
-
-/** The sealed keys of an app; nothing else reads them. */
-export async function readAppKeys(tx: Tx, appId: string): Promise<AppKeys> {
-  const [row] = await tx`select identity_key, user_hash_key from apps where id = ${appId}`;
-  if (!row) throw new Error("the app is gone");
-  return { identityKey: row.identity_key, userHashKey: row.user_hash_key };
 }
 
 /** Every origin that some live app allows. */
@@ -197,10 +194,7 @@ function columnsOf(tx: Tx, change: AppChange): Record<string, postgres.Serializa
     vertical: change.vertical,
     status: change.status,
     identity_mode: change.identityMode,
-    identity:
-      change.issuer === undefined
-        ? undefined
-        : tx.json(change.issuer === null ? {} : { issuer: change.issuer }),
+    identity: change.identity && tx.json(storedIdentity(change.identity) as never),
     allowed_origins: change.allowedOrigins,
     default_developer_share_bps: change.defaultDeveloperShareBps,
     session_ttl_seconds: change.sessionTtlSeconds,
@@ -231,8 +225,9 @@ export function appOf(row: postgres.Row): App {
     vertical: row.vertical,
     status: row.status,
     identityMode: row.identity_mode,
-    issuer: row.identity.issuer ?? null,
+    identity: identityOf(row),
     identitySecretPrefix: row.identity_secret_prefix,
+    previousSecretValidUntil: row.previous_identity_valid_until,
     allowedOrigins: row.allowed_origins,
     defaultDeveloperShareBps: row.default_developer_share_bps,
     sandbox: row.sandbox,

@@ -2,6 +2,7 @@ import type { EffectivePolicy, EffectivePricing, effectiveManifest } from "@mode
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import type { Database, Tx } from "../../lib/db.ts";
 import { limitsColumn, type StoredLimit, storedLimitsOf } from "../../lib/stored-limit.ts";
+import { type AppKeys, appKeysOf } from "./app-identity-store.ts";
 import { type App, appOf } from "./app-store.ts";
 import { readFeaturesOfApp } from "./feature-store.ts";
 import { type OperatorSettings, readSettings } from "./settings-store.ts";
@@ -24,7 +25,13 @@ export type DirectoryApp = App & {
   readonly features: ReadonlyMap<string, DirectoryFeature>;
   /** The operator's limits on the app, its features, its developer and the platform. */
   readonly setLimits: readonly StoredLimit[];
-  readonly keys: { readonly identityKey: string | null; readonly userHashKey: string };
+  readonly keys: AppKeys;
+  /** The last key set that the app's URL answered with when this copy was read. */
+  readonly lastGoodKeySet: {
+    readonly url: string;
+    readonly keys: readonly Record<string, unknown>[];
+    readonly fetchedAtMs: number;
+  } | null;
 };
 
 /** Apps, features and operator settings in memory, read again when the change feed names them. */
@@ -152,6 +159,11 @@ async function readDirectoryApp(
     ...app,
     features: new Map(features.map((feature) => [feature.featureKey, feature])),
     setLimits: storedLimitsOf(row.set_limits),
-    keys: { identityKey: row.identity_key, userHashKey: row.user_hash_key },
+    keys: appKeysOf(row),
+    lastGoodKeySet: row.jwks_last_good && {
+      url: row.jwks_last_good.url,
+      keys: row.jwks_last_good.keys,
+      fetchedAtMs: Date.parse(row.jwks_last_good.fetched_at),
+    },
   };
 }

@@ -68,8 +68,13 @@ export async function readEndUserByHash(
   return row ? endUserOf(row) : null;
 }
 
-export async function setOwn(tx: Tx, appId: string, id: string, own: boolean): Promise<void> {
-  await tx`update end_users set own = ${own} where app_id = ${appId} and id = ${id}`;
+export async function changeEndUser(
+  tx: Tx,
+  appId: string,
+  id: string,
+  to: Pick<EndUser, "own" | "status">,
+): Promise<void> {
+  await tx`update end_users set own = ${to.own}, status = ${to.status} where app_id = ${appId} and id = ${id}`;
 }
 
 export type WalletState = {
