@@ -31,7 +31,7 @@ const sentences: Record<EgressReason, string> = {
   scheme: "must begin with https://",
   not_https: "must begin with https://, because a key must not travel in the clear",
   credentials: "must not carry a user name or password",
-  spelling: "must write an address in its usual form, such as 203.0.112.7 or [2606:4700::1111]",
+  spelling: "must write an address in its usual form: four decimal numbers, or the shortest IPv6",
   port: "must use port 443 or an ordinary port of a web server",
   private_name: "must name a host on the public internet",
   special_address: "must lead to a public address",
