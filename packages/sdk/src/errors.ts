@@ -14,6 +14,7 @@ export type FaucetErrorCode =
   | "aborted"
   | "stream_incomplete"
   | "invalid_config"
+  | "invalid_webhook"
   | "unexpected_answer";
 
 export type FaucetErrorFacts = {

@@ -47,7 +47,7 @@ export const localSaid = {
 };
 
 /** Answers as the bridge does: under the id that the caller has sent. */
-export const localAnswer: Reply = (response, seen) =>
+const localAnswer: Reply = (response, seen) =>
   json(200, {
     id: "chatcmpl-1",
     choices: [{ index: 0, message: { role: "assistant", content: "From here" } }],

@@ -2,7 +2,15 @@ import { invalidConfig } from "./errors.ts";
 import { readJson, send } from "./http.ts";
 import type { Settings } from "./options.ts";
 import { type ReceiptVerification, verifyReceipt as verifySums } from "./receipts.ts";
+import { createUserToken, type UserTokenClaims } from "./user-token.ts";
+import { readWebhook, type WebhookDelivery, type WebhookEvent } from "./webhook.ts";
 import type { FaucetReceipt, FaucetSessionAnswer } from "./wire.ts";
+
+export { FaucetConfigError, FaucetError } from "./errors.ts";
+export type { ReceiptVerification } from "./receipts.ts";
+export type { UserTokenClaims } from "./user-token.ts";
+export type { WebhookDelivery, WebhookEvent } from "./webhook.ts";
+export type { FaucetReceipt, FaucetSessionAnswer } from "./wire.ts";
 
 export type SessionRequest = {
   publicAppId: string;
@@ -19,18 +27,6 @@ export type ServerSessions = {
   create(request: SessionRequest): Promise<FaucetSessionAnswer>;
   /** Ends a session for good. */
   revoke(sessionToken: string): Promise<void>;
-};
-
-export type UserTokenClaims = {
-  publicAppId: string;
-  userId: string;
-  /** The app's identity secret, `mf_idsec_…`. */
-  secret: string;
-  /** At most 600; default 300. */
-  ttlSeconds?: number;
-  /** Decimal string. */
-  maxSpendUsd?: string;
-  features?: readonly string[];
 };
 
 /** Opens sessions for the app's users with a developer token of scope `developer:sessions:write`. */
@@ -67,28 +63,16 @@ export function createSessions(options: { developerToken: string; baseUrl?: stri
   };
 }
 
-/** A signed user token (JWT, HS256) that proves to `POST /v1/sessions` who the user is. */
+/** A signed user token (JWT) that proves to `POST /v1/sessions` who the user is. @throws FaucetConfigError */
 export async function signUserToken(claims: UserTokenClaims): Promise<string> {
   refuseBrowser();
-  const ttlSeconds = claims.ttlSeconds ?? 300;
-  if (!claims.secret) throw invalidConfig("signUserToken needs the app's identity secret.", "secret");
-  if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > 600) {
-    throw invalidConfig("ttlSeconds must be a whole number from 1 to 600.", "ttlSeconds");
-  }
-  const issuedAt = Math.floor(Date.now() / 1000);
-  const payload = {
-    sub: claims.userId,
-    aud: claims.publicAppId,
-    iat: issuedAt,
-    exp: issuedAt + ttlSeconds,
-    ...(claims.maxSpendUsd === undefined ? {} : { max_spend_usd: claims.maxSpendUsd }),
-    ...(claims.features === undefined ? {} : { features: claims.features }),
-  };
-  const bytes = new TextEncoder();
-  const signed = `${base64Url(bytes.encode('{"alg":"HS256","typ":"JWT"}'))}.${base64Url(bytes.encode(JSON.stringify(payload)))}`;
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("raw", bytes.encode(claims.secret), algorithm, false, ["sign"]);
-  return `${signed}.${base64Url(new Uint8Array(await crypto.subtle.sign("HMAC", key, bytes.encode(signed))))}`;
+  return await createUserToken(claims);
+}
+
+/** The event of a delivery that was signed with the endpoint's secret, and lately. @throws FaucetError */
+export async function verifyWebhook(delivery: WebhookDelivery): Promise<WebhookEvent> {
+  refuseBrowser();
+  return await readWebhook(delivery);
 }
 
 /** Computes a receipt again, offline. In this version: the arithmetic; signature and chain are still `pending`. */
@@ -118,11 +102,4 @@ function refuseBrowser(): void {
   if ("window" in globalThis) {
     throw invalidConfig("@modelfaucet/sdk/server works on a server only. In a page use @modelfaucet/sdk.");
   }
-}
-
-function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
 }

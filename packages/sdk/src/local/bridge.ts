@@ -5,7 +5,7 @@ import { createGrantToken, type GrantToken } from "./grants.ts";
 import { isLoopbackPage, isPage, loopbackPermission, unsupportedReason } from "./place.ts";
 import type { FaucetLocalHealth } from "./wire.ts";
 
-export type Asking = {
+type Asking = {
   signal?: AbortSignal | undefined /** A user's click stands behind the call. */;
   gesture: boolean;
 };
