@@ -9,6 +9,7 @@ import {
 import { type HttpStub, startStubServer } from "@modelfaucet/testkit/http-stub.ts";
 import { type HttpAnswer, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { startTraps, type Traps } from "@modelfaucet/testkit/traps.ts";
+import { generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 // A135: whatever makes the product connect somewhere asks the guard first, and says which field was wrong.
@@ -121,6 +122,31 @@ it("a name that turns between two looks is refused in the middle of saving", asy
     "base_url",
   );
   expect(dns.asked.filter((name) => name === "turning.attacker.example.com")).toHaveLength(2);
+});
+
+it("a key set whose name has turned since it was saved is not fetched: no session", async () => {
+  const host = "keys.attacker.example.com";
+  dns.answer(host, ["93.184.216.34"], ["127.0.0.1"]);
+  const made = await product.developer("POST", "/v1/developer/apps", {
+    public_app_id: "keyset",
+    name: "With a key set",
+    developer_id: ground.developerId,
+    identity: { jwks_url: `https://${host}:${traps.port}/jwks.json` },
+  });
+  expect(made.status, made.text).toBe(201);
+  const { privateKey } = await generateKeyPair("ES256");
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: "ES256", kid: "one" })
+    .setSubject("ada")
+    .setAudience("keyset")
+    .setIssuedAt()
+    .setExpirationTime("5m")
+    .sign(privateKey);
+  const body = { public_app_id: "keyset", user_token: token };
+  const opened = await product.call("POST", "/v1/sessions", body, { token: null });
+  expect(opened.status, opened.text).toBeGreaterThanOrEqual(400);
+  expect(opened.body.error.details.reason).toBe("jwks_unavailable");
+  expect(dns.asked.filter((name) => name === host)).toHaveLength(2);
 });
 
 it("nothing of what was refused is stored, and each refusal is counted by entrance and class", async () => {
