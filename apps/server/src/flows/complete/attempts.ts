@@ -277,7 +277,10 @@ function note(
 
 /** 400 and its like: another try, or another provider, would be refused the same way. */
 function isCallersFault(error: UpstreamError): boolean {
-  if (error.refusal === "model_unknown" || error.refusal === "key_refused") return false;
+  // Some vendors tell with 400 that it is the account's, and not the request's, fault.
+  if (error.refusal === "model_unknown" || error.refusal === "key_refused" || error.refusal === "quota") {
+    return false;
+  }
   return error.kind === "status" && error.status !== undefined && [400, 413, 422].includes(error.status);
 }
 
