@@ -81,6 +81,8 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     SWITCH_POLL_MS: "100",
     SHUTDOWN_GRACE_MS: "3000",
     PROVIDER_RETRY_DELAY_MS: "20",
+    // A stub fails more often in a row than any provider that is worth asking again.
+    CIRCUIT_FAILURES: "1000000",
     // One credential of a test calls more often in a minute than any real one.
     API_RATE_LIMIT_MAX_REQUESTS: "0",
     GATEWAY_RATE_LIMIT_MAX_REQUESTS: "0",

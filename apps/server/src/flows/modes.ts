@@ -122,7 +122,7 @@ function shortage({ mode }: Route, feeUsd: Usd, wallet: WalletState): ModeReason
 }
 
 function wordOf(refusal: ModeRefusal | null): ModeReason {
-  if (refusal === "circuit_open" || refusal === null || refusal === "on_the_device") return "provider_off";
+  if (refusal === null || refusal === "on_the_device") return "provider_off";
   return refusal;
 }
 

@@ -5,6 +5,7 @@ import { createMissLimiter, createSessionCache } from "../modules/identity/ident
 import { updateApp } from "./apps.ts";
 import { endSession, revokeSessionAsDeveloper } from "./end-session.ts";
 import { type OpenSessionInput, openSession } from "./open-session.ts";
+import type { OpenedSession } from "./open-session-answer.ts";
 import {
   bootstrapCaller,
   makeApp,

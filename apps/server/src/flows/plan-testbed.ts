@@ -23,7 +23,6 @@ export function openPlans(isPriced: (model: string) => boolean = () => true): Pl
       record: () => {},
       reload: async () => {},
     },
-    circuits: { look: () => "closed" },
     switches: { isOff: () => false },
     keysOf: { user: async () => [], developer: async () => [] },
   };

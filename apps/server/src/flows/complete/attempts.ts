@@ -61,29 +61,43 @@ const mostAttempts = 12;
  */
 export async function beginAnswer(run: Run, context: AttemptContext): Promise<BegunAnswer> {
   let last: UpstreamError | null = null;
-  let retriedTimeout = false;
   for (const route of run.held.routes) {
-    for (let retry = 0; retry <= context.maxRetries && run.attempts.length < mostAttempts; retry++) {
-      const circuit = circuitName(route.provider, route.key);
-      // Others have found out that nothing answers there; when the time has passed, one request tries.
-      if (circuit !== null && context.circuits.isOpen(circuit)) break;
-      run.route = route;
-      run.tap = createAnswerTap();
-      const outcome = await tryOnce(run, route, context);
-      if (!(outcome instanceof UpstreamError)) return outcome;
-      last = outcome;
-      if (outcome.kind === "aborted") throw outcome;
-      if (isCallersFault(outcome)) throw failureOf(outcome, run);
-      if (outcome.kind.endsWith("timeout")) {
-        if (retriedTimeout) throw failureOf(outcome, run);
-        retriedTimeout = true;
-      }
-      if (!isWorthRetrying(outcome) || retry === context.maxRetries) break;
-      await failpoint("before_retry");
-      if (!(await waitBeforeRetry(outcome, retry, run, context))) break;
-    }
+    const circuit = circuitName(route.provider, route.key);
+    const isAvoided = circuit !== null && context.circuits.isOpen(circuit);
+    // Others have found out that nothing answers there. Where there is nowhere else to go it is asked all the same.
+    if (isAvoided && route !== run.held.routes.at(-1)) continue;
+    if (run.attempts.length >= mostAttempts) break;
+    const outcome = await tryRoute(run, route, context);
+    if (!(outcome instanceof UpstreamError)) return outcome;
+    last = outcome;
+    if (circuit !== null && isUpstreamsFault(outcome)) context.circuits.failed(circuit);
+    if (isCallersFault(outcome) || (outcome.kind.endsWith("timeout") && run.retriedTimeout)) break;
+    if (outcome.kind.endsWith("timeout")) run.retriedTimeout = true;
   }
   throw failureOf(last, run);
+}
+
+/** One route until it begins to answer, or is not worth another try. @throws UpstreamError `aborted` */
+async function tryRoute(
+  run: Run,
+  route: FundedRoute,
+  context: AttemptContext,
+): Promise<BegunAnswer | UpstreamError> {
+  for (let retry = 0; ; retry++) {
+    run.route = route;
+    run.tap = createAnswerTap();
+    const outcome = await tryOnce(run, route, context);
+    if (!(outcome instanceof UpstreamError)) return outcome;
+    if (outcome.kind === "aborted") throw outcome;
+    const isLast = retry === context.maxRetries || run.attempts.length >= mostAttempts;
+    if (isLast || isCallersFault(outcome) || !isWorthRetrying(outcome)) return outcome;
+    if (outcome.kind.endsWith("timeout")) {
+      if (run.retriedTimeout) return outcome;
+      run.retriedTimeout = true;
+    }
+    await failpoint("before_retry");
+    if (!(await waitBeforeRetry(outcome, retry, run, context))) return outcome;
+  }
 }
 
 /** What the client is told of a failed attempt; upstream's own words are never repeated. */
@@ -220,14 +234,12 @@ function noteFailure(
   if (route.key !== null && isKeyRefused(error)) context.onKey(route.key, "refused");
 }
 
-/** What an attempt says of its upstream's health: traffic alone opens and closes circuits. */
+/** What an attempt says of its upstream's health, which traffic alone tells. */
 function noteHealth(route: FundedRoute, attempt: UpstreamAttempt, context: AttemptContext): void {
   const circuit = circuitName(route.provider, route.key);
   if (route.key === null) context.upstreams.record(route.provider, attempt, context.now());
   else if (attempt.failure === null) context.onKey(route.key, "served");
-  if (circuit === null) return;
-  if (attempt.failure === null) context.circuits.succeeded(circuit);
-  else if (attempt.status === undefined || attempt.status >= 500) context.circuits.failed(circuit);
+  if (circuit !== null && attempt.failure === null) context.circuits.succeeded(circuit);
 }
 
 const isKeyRefused = (error: UpstreamError): boolean =>
@@ -273,6 +285,12 @@ function note(
   context.onAttempt(route.provider, outcome);
   context.onUpstream(route.provider, outcome === "ok" ? "first_byte" : "total", ms);
   return ms;
+}
+
+/** Nothing answered, or it answered that it is broken. */
+function isUpstreamsFault({ kind, status }: UpstreamError): boolean {
+  if (kind === "status") return status !== undefined && status >= 500;
+  return kind === "connect" || kind === "malformed" || kind === "truncated" || kind.endsWith("timeout");
 }
 
 /** 400 and its like: another try, or another provider, would be refused the same way. */

@@ -85,7 +85,7 @@ export function payerContext(choice: Choice, context: PlanContext): PayerContext
     prices: context.prices,
     upstreams: context.upstreams,
     keys: context.keys,
-    blocked: context.blocked,
+    isOff: context.isOff,
     random: context.random,
     endUserOwn: context.session.endUserOwn,
     agreedTo: choice.agreedTo,

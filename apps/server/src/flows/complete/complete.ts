@@ -31,7 +31,7 @@ import { settleFailure, settleSuccess } from "./settlement.ts";
 
 export type CompleteContext = AttemptContext &
   RelayContext &
-  Omit<PlanSources, "circuits" | "switches"> &
+  Omit<PlanSources, "switches"> &
   Omit<HoldContext, "spendsTest" | "spendingLimits"> & {
     feed: ChangeFeed;
     prices: PriceBook;

@@ -54,8 +54,8 @@ export type PayerContext = {
   upstreams: Pick<Upstreams, "find">;
   /** Keys of the user and of the developer for this app. */
   keys: { user: readonly PlannableKey[]; developer: readonly PlannableKey[] };
-  /** Why nothing is sent there now: it is switched off, or it has failed too often. */
-  blocked: (kind: "provider" | "credential", name: string) => "suspended" | "circuit_open" | null;
+  /** Whether an operator has switched it off. */
+  isOff: (kind: "provider" | "credential", name: string) => boolean;
   random: () => number;
   endUserOwn: boolean;
   /** What the user has agreed to for own keys, beside what stands with a key. */
@@ -71,7 +71,6 @@ export type ModeRefusal =
   | "no_priced_model"
   | "provider_off"
   | "suspended"
-  | "circuit_open"
   | "on_the_device";
 
 export type Skipped = { provider: string; model: string; reason: string };
@@ -130,12 +129,11 @@ function platformRoutes(
     const skip = (reason: string) => skipped.push({ provider: entry.provider, model: entry.model, reason });
     const upstream = context.upstreams.find(entry.provider);
     const price = context.prices.find(entry.provider, entry.model);
-    const blocked = context.blocked("provider", entry.provider);
     if (!upstream) skip("not_configured");
     else if (upstream.status !== "on") skip("provider_off");
     else if (!price) skip("model_not_priced");
     else if (!suffices(price, entry, feature.policy)) skip("insufficient_model");
-    else if (blocked) skip(blocked);
+    else if (context.isOff("provider", entry.provider)) skip("suspended");
     else routes.push(routeOf("platform", entry, price, true, rule, null));
   }
   return { routes, refusal: routes.length > 0 ? null : refusalOf(skipped), skipped };
@@ -163,12 +161,12 @@ function keyRoutes(
     for (const entry of modelsOf(key, listed, named)) {
       const known = context.prices.find(entry.provider, entry.model);
       const price = known ?? (mode === "byok" ? unknownPrice(entry.provider, entry.model) : null);
-      const blocked =
-        context.blocked("provider", key.provider) ?? (key.id && context.blocked("credential", key.id));
+      const isOff =
+        context.isOff("provider", key.provider) || (key.id !== null && context.isOff("credential", key.id));
       const skip = (reason: string) => skipped.push({ provider: entry.provider, model: entry.model, reason });
       if (!price) skip("model_not_priced");
       else if (known && !suffices(known, entry, feature.policy)) skip("insufficient_model");
-      else if (blocked) skip(blocked);
+      else if (isOff) skip("suspended");
       else routes.push(routeOf(mode, entry, price, known !== null, rule, key));
     }
   }
@@ -232,7 +230,6 @@ function routeOf(
 function refusalOf(skipped: readonly Skipped[]): ModeRefusal {
   const reasons = new Set(skipped.map(({ reason }) => reason));
   if (reasons.has("suspended")) return "suspended";
-  if (reasons.has("circuit_open")) return "circuit_open";
   if (reasons.has("provider_off") || reasons.has("not_configured")) return "provider_off";
   return "no_priced_model";
 }

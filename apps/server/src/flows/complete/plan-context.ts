@@ -1,12 +1,10 @@
 import type { SessionContext } from "../../modules/identity/session-context.ts";
-import { type Circuits, circuitName } from "../../modules/routing/routing.ts";
 import type { Switches } from "../../modules/switch/switch.ts";
 import type { PlannableKey } from "./payers.ts";
 import type { PlanContext, PlannableFeature, PlannedSession } from "./plan.ts";
 
 /** What plans are made from, beside the session and its features: copies in memory, all of them. */
 export type PlanSources = Pick<PlanContext, "prices" | "upstreams"> & {
-  circuits: Pick<Circuits, "look">;
   switches: Pick<Switches, "isOff">;
   keysOf: {
     user(appId: string, endUserId: string): Promise<readonly PlannableKey[]>;
@@ -26,7 +24,7 @@ export async function planContextOf(
 ): Promise<PlanContext> {
   const pays = (mode: "byok" | "developer_key"): boolean =>
     features.some(({ policy }) => policy.route_preference.includes(mode));
-  const { keysOf, switches, circuits, prices, upstreams } = sources;
+  const { keysOf, switches, prices, upstreams } = sources;
   return {
     session,
     features,
@@ -36,11 +34,7 @@ export async function planContextOf(
       user: ownKey ? [ownKey] : pays("byok") ? await keysOf.user(session.appId, session.endUserId) : [],
       developer: pays("developer_key") ? await keysOf.developer(session.appId) : [],
     },
-    blocked: (kind, id) => {
-      if (switches.isOff(kind, id)) return "suspended";
-      const circuit = kind === "provider" ? circuitName(id, null) : circuitName("", { id });
-      return circuit !== null && circuits.look(circuit) === "open" ? "circuit_open" : null;
-    },
+    isOff: switches.isOff,
     random: Math.random,
   };
 }

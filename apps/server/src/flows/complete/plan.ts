@@ -46,7 +46,7 @@ export type PlanContext = {
   prices: PriceBook;
   upstreams: Upstreams;
   keys: PayerContext["keys"];
-  blocked: PayerContext["blocked"];
+  isOff: PayerContext["isOff"];
   random: () => number;
 };
 

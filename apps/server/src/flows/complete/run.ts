@@ -35,6 +35,8 @@ export class Run {
   attemptStartedAt = 0;
   tap: AnswerTap = createAnswerTap();
   route: FundedRoute;
+  /** After a timeout there is one more try, wherever it goes. */
+  retriedTimeout = false;
   sent = false;
   saidDone = false;
   stopReason: StopReason | null = null;
