@@ -20,6 +20,8 @@ export type ChatStream = {
   readonly price: Json | undefined;
   /** Resolves when so many pieces of content are there, or the stream has ended. */
   pieces(count: number): Promise<void>;
+  /** Reads on: the next piece of bytes, or the end. */
+  more(): Promise<void>;
   /** Reads to the end. */
   end(): Promise<ChatStream>;
   /** Closes the connection, as a client that has had enough. */
@@ -84,6 +86,11 @@ class Reader implements ChatStream {
 
   async pieces(count: number): Promise<void> {
     while (!this.#ended && this.#contents().length < count) await this.#read();
+  }
+
+  async more(): Promise<void> {
+    if (this.#ended) throw new Error(`nothing more comes: ${this.text}`);
+    await this.#read();
   }
 
   async end(): Promise<ChatStream> {
