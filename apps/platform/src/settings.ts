@@ -34,6 +34,8 @@ export async function readSettings(flags: SettingsFlags, env: NodeJS.ProcessEnv)
   const providers = [
     ...(config.providers.openaiApiKey ? ["OpenAI"] : []),
     ...(config.providers.openrouterApiKey ? ["OpenRouter"] : []),
+    ...(config.providers.anthropicApiKey ? ["Anthropic"] : []),
+    ...(config.providers.geminiApiKey ? ["Gemini"] : []),
     ...(config.providers.litellmBaseUrl ? ["LiteLLM"] : []),
   ];
   if (!config.production) {

@@ -39,6 +39,8 @@ async function factsOf(tx: Tx, config: Config): Promise<Facts> {
     ...(config.providers.litellmBaseUrl ? ["litellm"] : []),
     ...(config.providers.openaiApiKey ? ["openai"] : []),
     ...(config.providers.openrouterApiKey ? ["openrouter"] : []),
+    ...(config.providers.anthropicApiKey ? ["anthropic"] : []),
+    ...(config.providers.geminiApiKey ? ["gemini"] : []),
   ]);
   const routed = new Map(
     [...used, ...autoText]
