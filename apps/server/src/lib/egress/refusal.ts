@@ -27,7 +27,7 @@ export type EgressRefusal = { readonly reason: EgressReason };
 
 const sentences: Record<EgressReason, string> = {
   malformed:
-    "must be a plain https URL: ASCII only (a name in its xn-- form), no spaces, backslashes or fragment, at most 2048 characters",
+    "must be a plain https URL: a host, no spaces, backslashes, control characters or fragment, at most 2048 characters",
   scheme: "must begin with https://",
   not_https: "must begin with https://, because a key must not travel in the clear",
   credentials: "must not carry a user name or password",

@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import { classOfAddress } from "./addresses.ts";
 import type { HostMap } from "./host-map.ts";
 import { isPrivateName } from "./names.ts";
@@ -21,19 +22,20 @@ export function egressRefusalOf(text: string, rules: SpellingRules): EgressRefus
   return reason === null ? null : { reason };
 }
 
-/** Letters that RFC 3986 knows, without a fragment; a percent sign only before two digits. */
-const plainText = /^(?:[\w\-.~:/?[\]@!$&'()*+,;=]|%[\da-f]{2})+$/i;
+/** Letters that RFC 3986 knows, without a fragment; a percent sign only before two digits. Further letters in names. */
+const plainText = /^(?:[\w\-.~:/?[\]@!$&'()*+,;=\p{L}\p{M}\p{N}]|%[\da-f]{2})+$/iu;
 const parts = /^([a-z][a-z\d+.-]*):\/\/([^/?]*)([/?].*)?$/i;
 const authorityParts = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d*))?$/;
 
 function reasonAgainst(text: string, rules: SpellingRules): EgressReason | null {
   if (text.length > mostCharacters || !plainText.test(text)) return "malformed";
-  const [, scheme = "", authority = ""] = parts.exec(text) ?? [];
+  const [, scheme = "", authority = "", rest = ""] = parts.exec(text) ?? [];
   if (scheme === "") return /^[a-z][a-z\d+.-]*:/i.test(text) ? "scheme" : "malformed";
   if (!/^https?$/i.test(scheme)) return "scheme";
   if (authority.includes("@")) return "credentials";
-  const [, host = "", port] = authorityParts.exec(authority) ?? [];
-  if (host === "" || host.includes("%")) return "malformed";
+  const [, written = "", port] = authorityParts.exec(authority) ?? [];
+  const host = asciiOf(written);
+  if (host === "" || host.includes("%") || !isAscii(rest)) return "malformed";
   if (!isSameUrl(text, scheme, host, port)) return isNumeric(host) ? "spelling" : "malformed";
   const standsIn = !rules.production && rules.hostMap?.get(hostKey(host))?.standsIn === true;
   if (standsIn) return null;
@@ -46,6 +48,21 @@ function reasonAgainst(text: string, rules: SpellingRules): EgressReason | null 
 /** The name under which a host map and a resolver know a host: lower case, no dot at its end. */
 export function hostKey(host: string): string {
   return host.toLowerCase().replace(/\.$/, "");
+}
+
+const isAscii = (text: string): boolean => !/[^\x21-\x7e]/.test(text);
+
+/**
+ * A name in the letters that name servers know; empty where there is none. What only looks foreign, as wide digits do, and
+ * is ASCII to a parser was not written by anybody who meant well.
+ */
+function asciiOf(host: string): string {
+  if (isAscii(host)) return host;
+  const labels = host.split(".").map((part) => (isAscii(part) ? part : domainToASCII(part)));
+  const isForeign = host
+    .split(".")
+    .every((part, index) => isAscii(part) || labels[index]!.startsWith("xn--"));
+  return isForeign ? labels.join(".") : "";
 }
 
 /** Two parsers, one meaning: whatever the platform's parser would make another host of is refused. */
