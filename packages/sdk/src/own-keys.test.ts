@@ -1,6 +1,14 @@
 import { inspect } from "node:util";
-import { expect, test, vi } from "vitest";
-import { createFaucet, FaucetConfigError, FaucetNetworkError, FaucetRequestError } from "./index.ts";
+import type { addUserProviderKey, testUserProviderKey } from "@modelfaucet/contract/routes/provider-keys.ts";
+import { expect, expectTypeOf, test, vi } from "vitest";
+import {
+  createFaucet,
+  FaucetConfigError,
+  type FaucetKeyTest,
+  FaucetNetworkError,
+  type FaucetProviderKey,
+  FaucetRequestError,
+} from "./index.ts";
 import { memoryStorage } from "./scripted-bridge.ts";
 import {
   inTurn,
@@ -44,6 +52,16 @@ function faucetOf(server: ScriptedServer) {
   }
   return { faucet, storage, events };
 }
+
+type Answer<Route extends { answer: { _zod: { output: unknown } } }> = Route["answer"]["_zod"]["output"];
+
+/** Without the two ways in which an optional field is written. */
+type Plain<T> = T extends object ? { [Name in keyof T]-?: Plain<Exclude<T[Name], undefined>> } : T;
+
+test("keys and their tests have the fields of the contract", () => {
+  expectTypeOf<Plain<FaucetProviderKey>>().toEqualTypeOf<Plain<Answer<typeof addUserProviderKey>>>();
+  expectTypeOf<Plain<FaucetKeyTest>>().toEqualTypeOf<Plain<Answer<typeof testUserProviderKey>>>();
+});
 
 /** Everything that a page can print of a value: enumerable or not, causes and stacks included. */
 function shown(...values: unknown[]): string {

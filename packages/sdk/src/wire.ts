@@ -21,13 +21,8 @@ export type FaucetReceiptLine = FaucetReceipt["lines"][number];
 export type FaucetList<Item> = { items: Item[]; next_cursor: string | null };
 
 /** One payer: whether a call may use it now, else why not, and the fee of the app for it. */
-export type FaucetModeItem = Output<typeof modeItem> & {
-  /** Names the text and the fee that the user is shown; to be sent with the consent to them. */
-  disclosure_version?: string | undefined;
-  credential_id?: string | undefined;
-  masked?: string | undefined;
-};
-export type FaucetModes = Omit<Output<typeof modes>, "items"> & { items: FaucetModeItem[] };
+export type FaucetModeItem = Output<typeof modeItem>;
+export type FaucetModes = Output<typeof modes>;
 
 /** A key of the user's own, as it may be shown. */
 export type FaucetProviderKey = {
@@ -48,13 +43,16 @@ export type FaucetProviderKey = {
   /** Whether that is the text and the fee of today; if not, the user has to be asked again. */
   disclosure_current: boolean;
   last_used_at?: string;
-  last_check?: { ok: boolean; reason?: string; at: string };
+  last_check?: { ok: boolean; reason?: FaucetKeyFault; at: string };
   created_at: string;
 };
 
+/** Why a key cannot be used: refused, used up, or its server is away, too slow, or not to be reached from ours. */
+type FaucetKeyFault = "key_invalid" | "quota" | "unreachable" | "timeout" | "base_url";
+
 export type FaucetKeyTest = {
   ok: boolean;
-  reason?: "key_invalid" | "quota" | "unreachable" | "timeout" | "base_url";
+  reason?: FaucetKeyFault;
   models_count?: number;
   models?: string[];
   latency_ms: number;

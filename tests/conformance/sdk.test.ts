@@ -1,0 +1,183 @@
+import { createFaucet, FaucetAuthError, FaucetError, type FaucetOptions } from "@modelfaucet/sdk";
+import { createSessions, signUserToken } from "@modelfaucet/sdk/server";
+import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
+import { credit, type Ground, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
+import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+
+// Our own client against the real product: the three payers as far as the cloud has a part in them.
+
+let product: Product;
+let ground: Ground;
+let user: string;
+let wholeAnswer: string;
+
+const feeUsd = "0.00050000";
+const ownVendor = "byok.stub.test";
+const ask = { feature: "chat", messages: [{ role: "user" as const, content: "hello" }] };
+
+beforeAll(async () => {
+  product = await startProduct({
+    postgres: inject("postgres"),
+    env: { MODELFAUCET_HOST_MAP: `${ownVendor}=127.0.0.1!` },
+  });
+  ground = await layGround(product);
+  wholeAnswer = Array(50).fill("word").join(" ");
+});
+beforeEach(async () => {
+  product.stub.reset();
+  user = `user-${crypto.randomUUID()}`;
+  await ground.setFeature(
+    {
+      route_preference: ["platform", "byok", "local"],
+      models: ["stub/stub-text", `openai_compatible/stub-text`],
+    },
+    { byok_fee_usd: feeUsd },
+  );
+});
+afterEach(() => expectBooksClean(product));
+afterAll(() => product?.stop());
+
+/** As an app's page: its backend opens the sessions. */
+function faucetOf(over: Partial<FaucetOptions> = {}) {
+  const sessions = createSessions({ developerToken: product.developerAdminToken, baseUrl: product.api });
+  return createFaucet({
+    publicAppId: ground.publicAppId,
+    baseUrl: product.api,
+    gatewayBaseUrl: product.gateways[0]!,
+    fetchSession: ({ feature }) =>
+      sessions.create({
+        publicAppId: ground.publicAppId,
+        userId: user,
+        ...(feature === undefined ? {} : { featureKey: feature }),
+      }),
+    maxRetries: 0,
+    ...over,
+  });
+}
+
+async function fill(amountUsd: string): Promise<string> {
+  const { answer } = await ground.openSession(user);
+  await credit(product, answer.end_user_id, amountUsd);
+  return answer.session_token;
+}
+
+describe("credits", () => {
+  it("chat, stream and runFeature cost the same, and the receipt adds up", async () => {
+    const token = await fill("1.00");
+    const faucet = faucetOf();
+    const whole = await faucet.chat(ask);
+    const streamed = faucet.stream(ask);
+    expect(await streamed.text()).toBe(wholeAnswer);
+    const run = await faucet.runFeature({ feature: "chat", input: { ticket: 7 } });
+    expect(run.text).toBe(wholeAnswer);
+    for (const { charge_usd } of [whole.modelfaucet, (await streamed.final()).modelfaucet, run.modelfaucet]) {
+      expect(charge_usd).toBe("0.00025000");
+    }
+    const receipt = await faucet.receipts.get(whole.modelfaucet.receipt_id!);
+    expect(await faucet.receipts.verify(receipt)).toMatchObject({ valid: true, checks: { sums: true } });
+    expect((await faucet.usage({ routeMode: "platform" })).items).toHaveLength(3);
+    const { balance_usd } = await faucet.wallet();
+    expect(balance_usd).toBe((await wallet(product, token)).balance_usd);
+  });
+});
+
+describe("A189: the payer and its price are seen before the first call, and switched by the user", () => {
+  it("shows every payer of the feature with its fee, and takes the choice for the next call", async () => {
+    await fill("1.00");
+    const faucet = faucetOf();
+    const { selected, items } = await faucet.modes.get({ feature: "chat" });
+    expect(selected).toBe("auto");
+    expect(items).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          mode: "platform",
+          available: true,
+          paid_by: "credits",
+          fee_usd: "0.00000000",
+        }),
+        expect.objectContaining({ mode: "byok", available: false, paid_by: "own_key", fee_usd: feeUsd }),
+        expect.objectContaining({ mode: "local", paid_by: "own_device", fee_usd: "0.00000000" }),
+      ]),
+    );
+    expect((await faucet.chat(ask)).modelfaucet.route_mode).toBe("platform");
+    expect((await faucet.modes.set({ mode: "byok", feature: "chat" })).selected).toBe("byok");
+    const refused = await faucet.chat(ask).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(FaucetError);
+    expect(refused).toMatchObject({
+      status: expect.toSatisfy((status: number) => status === 401 || status === 403),
+    });
+    expect((await faucet.modes.set({ mode: "auto", feature: "chat" })).selected).toBe("auto");
+    expect((await faucet.chat(ask)).modelfaucet.route_mode).toBe("platform");
+  });
+});
+
+describe("an own key", () => {
+  const key = () => `key-${crypto.randomUUID()}`;
+  const baseUrl = () => `http://${ownVendor}:${new URL(product.stub.url).port}/v1`;
+  const consent = async (faucet: ReturnType<typeof faucetOf>) =>
+    (await faucet.modes.get({ feature: "chat" })).items.find(({ mode }) => mode === "byok")!
+      .disclosure_version!;
+
+  it("is added, tested, used at the printed fee, and destroyed", async () => {
+    const token = await fill("1.00");
+    const faucet = faucetOf();
+    const apiKey = key();
+    const added = await faucet.byok.addKey({
+      provider: "openai_compatible",
+      apiKey,
+      baseUrl: baseUrl(),
+      disclosureVersion: await consent(faucet),
+    });
+    expect(added).toMatchObject({ status: "active", disclosure_current: true });
+    expect(added.masked).not.toContain(apiKey);
+    expect((await faucet.byok.listKeys()).items).toMatchObject([{ id: added.id }]);
+    expect(await faucet.byok.testKey(added.id)).toMatchObject({ ok: true });
+    const { modelfaucet } = await faucet.chat({ ...ask, routeMode: "byok" });
+    expect(modelfaucet).toMatchObject({ route_mode: "byok", charge_usd: feeUsd, fee_usd: feeUsd });
+    expect((await wallet(product, token)).balance_usd).toBe("0.99950000");
+    await faucet.byok.deleteKey(added.id);
+    expect((await faucet.byok.listKeys()).items.filter(({ status }) => status === "active")).toEqual([]);
+  });
+
+  it("that its vendor refuses is an error, and the wallet stays as it was", async () => {
+    const token = await fill("1.00");
+    const faucet = faucetOf();
+    await faucet.byok.addKey({
+      provider: "openai_compatible",
+      apiKey: key(),
+      baseUrl: baseUrl(),
+      disclosureVersion: await consent(faucet),
+    });
+    await faucet.modes.set({ mode: "byok" });
+    product.stub.script("stub-text", { status: 401 });
+    for (const stream of [false, true]) {
+      const failed = await (stream ? faucet.stream(ask).text() : faucet.chat(ask)).catch(
+        (error: unknown) => error,
+      );
+      expect(failed).toBeInstanceOf(FaucetAuthError);
+      expect(failed).toMatchObject({ code: "byok_key_invalid" });
+    }
+    expect((await wallet(product, token)).balance_usd).toBe("1.00000000");
+  });
+});
+
+describe("identity", () => {
+  it("a user token that the backend signed opens the session", async () => {
+    const app = `signed_${crypto.randomUUID().slice(0, 8)}`;
+    const made = await product.developer("POST", "/v1/developer/apps", {
+      public_app_id: app,
+      name: "Signed",
+      developer_id: ground.developerId,
+    });
+    const faucet = createFaucet({
+      publicAppId: app,
+      baseUrl: product.api,
+      gatewayBaseUrl: product.gateways[0]!,
+      fetchUserToken: () =>
+        signUserToken({ publicAppId: app, userId: user, secret: made.body.identity_secret }),
+    });
+    expect(await faucet.createSession()).toMatchObject({ identity: { mode: "signed", verified: true } });
+    expect(await faucet.sessionToken()).toMatch(/^mf_sess_/);
+  });
+});
