@@ -115,8 +115,10 @@ export function randomIds(): OwnedIds {
     provider: `provider-${randomBytes(4).toString("hex")}`,
     keyId: randomUUID(),
     userKeyId: randomUUID(),
+    rotationId: randomUUID(),
     developerKeyId: randomUUID(),
     alertId: randomUUID(),
+    operatorTokenId: randomUUID(),
     version: "999999999",
   };
 }

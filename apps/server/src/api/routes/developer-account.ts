@@ -7,6 +7,7 @@ import type { ChangeFeed } from "../../lib/change-feed.ts";
 import type { Database } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd } from "../../lib/money.ts";
+import { listLeaks } from "../../modules/audit/audit.ts";
 import {
   type DeveloperCaller,
   type DeveloperTokenItem,
@@ -36,7 +37,7 @@ export function developerAccountRoutes(deps: {
           developer: { id, name, email, status, limits },
           token: callingToken(actor.caller),
           acceptable_use: noAcceptableUse,
-          todo: [],
+          todo: (await listLeaks(tx, id)).map(leakSentence),
         };
       }),
     ),
@@ -96,6 +97,12 @@ export function limitsAnswer(maxima: Maxima) {
     max_markup_percent: maxima.maxMarkupPercent,
     max_fee_usd: formatUsd(maxima.maxFeeUsd),
   };
+}
+
+/** What the owner of something that leaked is told until it has grown old. */
+function leakSentence({ resourceType, name, at }: Awaited<ReturnType<typeof listLeaks>>[number]): string {
+  const what = resourceType === "app" ? "identity secret of the app" : resourceType.replaceAll("_", " ");
+  return `The ${what} ${name} was reported as leaked on ${at.toISOString().slice(0, 10)} and ended; replace it, and look at the audit log for what it was used for.`;
 }
 
 function callingToken(caller: DeveloperCaller) {

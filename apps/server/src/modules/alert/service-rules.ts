@@ -145,6 +145,20 @@ export const serviceRules: readonly AlertRule[] = [
       for: "0m",
     },
   },
+  {
+    name: "secret_leaked",
+    kind: "page",
+    title: "A token or secret of ours was reported as leaked within the last day.",
+    remedy:
+      "What can be ended was ended at once: see that its owner replaces it. A secret of the environment has to be turned by you; the audit rows with `leaked` in their metadata say where it was found.",
+    quietSeconds: 0,
+    conditions: (tx) => tx<Condition[]>`
+      select resource_type || ' ' || resource_id as target, jsonb_build_object('reported_at', max(created_at),
+        'found_at', max(metadata ->> 'found_at'), 'name', max(metadata ->> 'name'), 'developer_id', max(developer_id::text)) as details
+      from audit_logs where (metadata -> 'leaked') = 'true'::jsonb and created_at > mf_now() - interval '24 hours'
+      group by resource_type, resource_id order by max(created_at) desc limit 50`,
+    prometheus: null,
+  },
 ];
 
 /** Instances that are there to be asked: their heartbeat is not old. */

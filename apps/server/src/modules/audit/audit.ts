@@ -2,7 +2,7 @@ import type { Tx } from "../../lib/db.ts";
 import { redact } from "./rules.ts";
 import { insertEntry } from "./store.ts";
 
-export { type AuditFilter, type AuditRow, eachAuditRow, listAuditRows } from "./reading.ts";
+export { type AuditFilter, type AuditRow, eachAuditRow, listAuditRows, listLeaks } from "./reading.ts";
 /** Whether that was ever done to that thing. */
 export { hasEntry } from "./store.ts";
 

@@ -61,6 +61,21 @@ export async function* eachAuditRow(
   }
 }
 
+const mostLeaks = 20;
+
+/** What of a developer's was reported as leaked within the last thirty days, newest first. */
+export async function listLeaks(
+  tx: Tx,
+  developerId: string,
+): Promise<{ resourceType: string; name: string; at: Date }[]> {
+  const rows = await tx`
+    select resource_type, coalesce(metadata ->> 'name', resource_id) as name, created_at from audit_logs
+    where (metadata -> 'leaked') = 'true'::jsonb and developer_id = ${developerId}
+      and created_at > mf_now() - interval '30 days'
+    order by created_at desc limit ${mostLeaks}`;
+  return rows.map((row) => ({ resourceType: row.resource_type, name: row.name, at: row.created_at }));
+}
+
 /** What is not asked for stands not in the statement, so that an index decides by what is. */
 function conditionOf(tx: Tx, filter: AuditFilter) {
   const conditions = [

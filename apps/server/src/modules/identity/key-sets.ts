@@ -99,16 +99,14 @@ export function createKeySets(deps: {
     find: async (source, kid) => {
       const entry = entryOf(source);
       const isOld = entry.set === null || deps.nowMs() - entry.fetchedAtMs >= freshMs;
-      if (isOld && (entry.fetching !== null || deps.nowMs() - entry.triedAtMs >= retryMs)) {
-        await fetchOnce(entry, source);
-      }
+      const isDue = entry.fetching !== null || deps.nowMs() - entry.triedAtMs >= retryMs;
+      if (isOld && isDue) await fetchOnce(entry, source);
       const known = keyIn(entry, kid, deps.nowMs());
       if (known !== null) return known;
-      if (deps.nowMs() - entry.unknownTriedAtMs >= unknownKidEveryMs) {
-        // A set that came in this very moment is as new as one can be.
-        const isNew = deps.nowMs() - entry.fetchedAtMs < 1_000;
+      // A set that was fetched for this very call is as new as one can be.
+      if (!(isOld && isDue) && deps.nowMs() - entry.unknownTriedAtMs >= unknownKidEveryMs) {
         entry.unknownTriedAtMs = deps.nowMs();
-        if (!isNew) await fetchOnce(entry, source);
+        await fetchOnce(entry, source);
       }
       return keyIn(entry, kid, deps.nowMs()) ?? (entry.failed ? "unavailable" : null);
     },
