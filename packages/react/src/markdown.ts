@@ -175,11 +175,13 @@ function readBracketed(text: string, at: number): Bracketed | null {
   return { label: text.slice(at + 1, end), target, next: close + 1 };
 }
 
+const mostPairs = 8;
+
 /** An address may have pairs of parentheses itself. */
 function closingOf(text: string, from: number): number {
   let open = 0;
   for (let at = from; at < Math.min(text.length, from + longestSpan); at += 1) {
-    if (text[at] === "(") open += 1;
+    if (text[at] === "(" && ++open > mostPairs) return -1;
     if (text[at] === ")" && open-- === 0) return at;
   }
   return -1;

@@ -85,7 +85,7 @@ export function FaucetChat(props: FaucetChatProps) {
         <PayerLine feature={feature} model={model} routeMode={routeMode} input={sent} showPrice={showPrice} />
         <div className="mf-actions">
           {writing ? (
-            <button type="button" className="mf-button" onClick={chat.stop}>
+            <button key="stop" type="button" className="mf-button" onClick={chat.stop}>
               {text("chat.stop")}
             </button>
           ) : (

@@ -65,12 +65,14 @@ export function FaucetFeatureCommand(props: FaucetFeatureCommandProps) {
         )}
         <PayerLine feature={feature} model={model} routeMode={routeMode} input={input} />
         <div className="mf-actions">
+          {/* The keys keep these apart: a click on one must not become a press of the other. */}
           {status === "running" ? (
-            <button type="button" className="mf-button" onClick={stop}>
+            <button key="stop" type="button" className="mf-button" onClick={stop}>
               {text("chat.stop")}
             </button>
           ) : (
             <button
+              key="submit"
               type="submit"
               className="mf-button mf-primary"
               disabled={asksConsent || input.trim() === ""}

@@ -141,7 +141,7 @@ function Models({ bridge: { models } }: { bridge: FaucetLocalBridgeHook }) {
       <ul className="mf-models">
         {models.map((model) => (
           <li key={model.id}>
-            <code>{model.id}</code> {model.remote && <b>{text("local.remote.mark")}</b>}{" "}
+            <code>{model.id}</code> {model.remote && <b>{text("local.remote.mark")} </b>}
             <span className="mf-hint">{contextOf(model, format.count)}</span>
           </li>
         ))}

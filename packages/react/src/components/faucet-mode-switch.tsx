@@ -1,4 +1,4 @@
-import type { FaucetError, FaucetModeItem, FaucetModes, RouteMode } from "@modelfaucet/sdk";
+import type { FaucetError, FaucetModeItem, RouteMode } from "@modelfaucet/sdk";
 import { useId, useState } from "react";
 import { isZero } from "../format.ts";
 import { useByokKeys } from "../hooks/use-byok-keys.ts";
@@ -25,11 +25,12 @@ export function FaucetModeSwitch({ feature, className }: FaucetModeSwitchProps) 
   const { root, text } = useFaucetContext();
   const { modes, payer, loading, error, set, refresh } = useModes(feature);
   const [failure, setFailure] = useState<FaucetError | null>(null);
-  const [asked, setAsked] = useState<RouteMode | null>(null);
+  // What was pressed shows at once; the server's answer then decides.
+  const [asked, setAsked] = useState<Asked | null>(null);
   const name = useId();
   const choose = async (mode: RouteMode, fallbackToPlatform?: boolean) => {
     setFailure(null);
-    setAsked(mode);
+    setAsked({ mode, fallback: fallbackToPlatform });
     const version = modes?.items.find((item) => item.mode === mode)?.disclosure_version;
     try {
       await set({
@@ -44,7 +45,7 @@ export function FaucetModeSwitch({ feature, className }: FaucetModeSwitchProps) 
     setAsked(null);
   };
   const offered = modes?.items.filter(({ reason }) => reason !== "not_in_policy") ?? [];
-  const shown = asked ?? payer?.mode;
+  const shown = asked?.mode ?? payer?.mode;
   return (
     <section className={rootClass("mf-modes", className)} {...root}>
       <fieldset className="mf-mode-list" aria-busy={asked !== null || loading}>
@@ -74,7 +75,7 @@ export function FaucetModeSwitch({ feature, className }: FaucetModeSwitchProps) 
       )}
       {modes && payer && (
         <Disclosures
-          modes={modes}
+          fallback={asked?.fallback ?? modes.fallback_to_platform}
           payer={payer}
           feature={feature}
           setFallback={(on) => void choose(payer.mode, on)}
@@ -103,15 +104,17 @@ function ModePrice({ item, feature }: { item: FaucetModeItem; feature: string | 
   return <span className="mf-mode-price">{shown()}</span>;
 }
 
+type Asked = { mode: RouteMode; fallback: boolean | undefined };
+
 type DisclosuresProps = {
-  modes: FaucetModes;
+  fallback: boolean;
   payer: FaucetModeItem;
   feature: string | undefined;
   setFallback: (on: boolean) => void;
 };
 
 /** What has to stand beside the switch while an own key or an own machine is chosen. */
-function Disclosures({ modes, payer, feature, setFallback }: DisclosuresProps) {
+function Disclosures({ fallback, payer, feature, setFallback }: DisclosuresProps) {
   const { stores, text, format } = useFaucetContext();
   const { keys } = useByokKeys();
   const bridge = useLocalBridge();
@@ -119,8 +122,7 @@ function Disclosures({ modes, payer, feature, setFallback }: DisclosuresProps) {
   const provider = providerOfKey(payer, keys);
   const byok = payer.mode === "byok";
   const feeUsd = payer.fee_usd;
-  const offersFallback =
-    (byok && provider !== undefined) || (payer.mode === "local" && modes.fallback_to_platform);
+  const offersFallback = (byok && provider !== undefined) || (payer.mode === "local" && fallback);
   return (
     <>
       {byok && payer.reason === "disclosure_required" ? (
@@ -136,11 +138,7 @@ function Disclosures({ modes, payer, feature, setFallback }: DisclosuresProps) {
       )}
       {offersFallback && (
         <label className="mf-check">
-          <input
-            type="checkbox"
-            checked={modes.fallback_to_platform}
-            onChange={(event) => setFallback(event.target.checked)}
-          />
+          <input type="checkbox" checked={fallback} onChange={(event) => setFallback(event.target.checked)} />
           {text("byok.fallback")}
         </label>
       )}

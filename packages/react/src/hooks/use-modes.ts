@@ -1,7 +1,8 @@
-import type { FaucetError, FaucetModeChoice, FaucetModeItem, FaucetModes } from "@modelfaucet/sdk";
+import type { FaucetError, FaucetModeChoice, FaucetModeItem, FaucetModes, RouteMode } from "@modelfaucet/sdk";
 import { useCallback } from "react";
 import { useFaucetContext } from "../provider.tsx";
 import { errorOf, useResource } from "../stores/resource.ts";
+import { useLocalBridge } from "./use-local-bridge.ts";
 
 export type FaucetModesHook = {
   modes: FaucetModes | undefined;
@@ -33,16 +34,27 @@ export function useModes(feature?: string): FaucetModesHook {
     },
     [client, resource, feature],
   );
-  return { modes, payer: modes && payerOf(modes), loading, error, set, refresh: resource.refresh };
+  const app = useResource(stores.app).value;
+  const bridge = useLocalBridge();
+  const order =
+    (feature === undefined ? undefined : app?.order[feature]) ?? modes?.items.map(({ mode }) => mode);
+  const payer = modes && payerOf(modes, order ?? [], bridge.state === "ready");
+  return { modes, payer, loading, error, set, refresh: resource.refresh };
 }
 
 /**
- * The rule of the gateway: what the user has chosen, even where it cannot be used now, because nobody else may pay instead;
- * without a choice the first of the feature's order that can be used. Whether a machine of the user's own is there only the
- * device knows, so `local` counts where it was chosen.
+ * The rule of client and gateway: what the user has chosen, even where it cannot be used now, because nobody else may pay in
+ * its place; without a choice the first of the feature's order that is set up. A broken one counts as set up: its failure must
+ * be seen. Whether a machine of the user's own is there, only the device knows.
  */
-export function payerOf({ selected, items }: FaucetModes): FaucetModeItem | undefined {
+export function payerOf(
+  { selected, items }: FaucetModes,
+  order: readonly RouteMode[],
+  localIsSetUp: boolean,
+): FaucetModeItem | undefined {
   const offered = items.filter(({ reason }) => reason !== "not_in_policy");
   const chosen = offered.find(({ mode }) => mode === selected);
-  return chosen ?? offered.find(({ mode, available }) => available && mode !== "local") ?? offered[0];
+  if (chosen) return chosen;
+  const inOrder = order.flatMap((mode) => offered.find((item) => item.mode === mode) ?? []);
+  return inOrder.find(({ mode, reason }) => (mode === "local" ? localIsSetUp : reason !== "no_key"));
 }

@@ -5,6 +5,7 @@ import type {
   FaucetModelfaucet,
   FaucetModes,
   FaucetProviderKey,
+  RouteMode,
 } from "@modelfaucet/sdk";
 import { type BridgeStore, createBridgeStore } from "./bridge-store.ts";
 import { type ModelPrice, readPrices } from "./prices.ts";
@@ -18,8 +19,7 @@ export type Stores = {
   limits: Resource<FaucetLimits>;
   keys: Resource<FaucetList<FaucetProviderKey>>;
   prices: Resource<ModelPrice[]>;
-  /** The app's name as its developer has registered it, for the texts that name who charges. */
-  app: Resource<{ name: string }>;
+  app: Resource<AppFacts>;
   modes(feature: string | undefined): Resource<FaucetModes>;
   /** After a key or a choice has changed, every feature's payers may be others. */
   refreshModes(): Promise<void>;
@@ -27,11 +27,19 @@ export type Stores = {
   latest: { get(): FaucetModelfaucet | null; subscribe(listener: () => void): () => void };
 };
 
+/** What the server says of the app that this user is of. */
+export type AppFacts = {
+  /** As its developer has registered it, for the texts that name who charges. */
+  name: string;
+  /** The order in which a feature's payers are tried for who has chosen none, by `feature_key`. */
+  order: Readonly<Record<string, readonly RouteMode[]>>;
+};
+
 export type Addresses = { baseUrl: string; gatewayBaseUrl: string };
 
 export function createStores(client: FaucetClient, addresses: Addresses): Stores {
   const byFeature = new Map<string, Resource<FaucetModes>>();
-  const app = createResource((signal) => readApp(client, addresses.baseUrl, signal));
+  const app = createResource<AppFacts>((signal) => readApp(client, addresses.baseUrl, signal));
   const modes = (feature: string | undefined) => {
     const key = feature ?? "";
     const known = byFeature.get(key);
@@ -76,13 +84,16 @@ function latestOf(client: FaucetClient): Stores["latest"] {
 }
 
 /** A name that cannot be read is no fault: the texts then say "This app". */
-async function readApp(
-  client: FaucetClient,
-  baseUrl: string,
-  signal: AbortSignal,
-): Promise<{ name: string }> {
+async function readApp(client: FaucetClient, baseUrl: string, signal: AbortSignal): Promise<AppFacts> {
   const response = await client.fetch(`${baseUrl.replace(/\/+$/, "")}/v1/user/me`, { signal });
-  const me = (await response.json()) as { app_name?: unknown };
+  const me = (await response.json()) as {
+    app_name?: unknown;
+    features?: readonly { feature_key: string; route_preference: readonly RouteMode[] }[];
+  };
   if (typeof me.app_name !== "string" || me.app_name === "") throw new TypeError("The app has no name.");
-  return { name: me.app_name };
+  const features = Array.isArray(me.features) ? me.features : [];
+  return {
+    name: me.app_name,
+    order: Object.fromEntries(features.map((feature) => [feature.feature_key, feature.route_preference])),
+  };
 }
