@@ -7,7 +7,7 @@ import {
   layGround,
 } from "@modelfaucet/testkit/ground.ts";
 import { type HttpStub, startStubServer } from "@modelfaucet/testkit/http-stub.ts";
-import { type HttpAnswer, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { type HttpAnswer, type Product, send, startProduct } from "@modelfaucet/testkit/product.ts";
 import { startTraps, type Traps } from "@modelfaucet/testkit/traps.ts";
 import { generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
@@ -206,6 +206,12 @@ describe("a key whose address has changed its meaning since it was saved", () =>
       expect(text).not.toContain(foreign);
       expect(text).not.toContain(apiKey);
       expect(text).not.toMatch(/127\.0\.0\.1|::1/);
+    }
+    if (baseUrl().includes(turned)) {
+      const metrics = await send(product.gateways[0]!.replace(/v1$/, "metrics"), "GET", undefined, {});
+      expect(metrics.text).toMatch(
+        /^modelfaucet_egress_refused_total\{entrance="byok",reason="no_public_address"\} [1-9]/m,
+      );
     }
     expect((await asUser("DELETE", `${keys}/${id}`)).status).toBe(200);
   });
