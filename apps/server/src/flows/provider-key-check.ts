@@ -1,5 +1,6 @@
 import { type Outbound, OutboundError, type OutboundResponse } from "../lib/outbound.ts";
 import { type VendorName, vendors } from "../modules/credential/credential.ts";
+import type { KeyPlace } from "./key-place.ts";
 
 export type KeyVerdict = {
   ok: boolean;
@@ -20,7 +21,7 @@ const mostModels = 500;
  */
 export async function checkKey(
   outbound: Pick<Outbound, "request">,
-  key: { provider: VendorName; baseUrl: string; secret: string },
+  key: KeyPlace & { provider: VendorName; secret: string },
 ): Promise<KeyVerdict> {
   const { freeCheck } = vendors[key.provider];
   const startedAt = performance.now();
@@ -31,7 +32,7 @@ export async function checkKey(
   try {
     const response = await outbound.request({
       url: `${key.baseUrl}${freeCheck.path}`,
-      door: "tenant",
+      door: key.door,
       entrance: "key",
       method: "GET",
       headers: { accept: "application/json", "user-agent": "ModelFaucet", ...keyHeaders(key) },

@@ -25,7 +25,8 @@ import {
   type VendorName,
   writeCheck,
 } from "../modules/credential/credential.ts";
-import { maskKey } from "../modules/routing/routing.ts";
+import { maskKey, type Upstreams } from "../modules/routing/routing.ts";
+import { type KeyPlace, keyPlaceOf } from "./key-place.ts";
 import { checkKey, type KeyVerdict } from "./provider-key-check.ts";
 
 export type ProviderKeyDeps = {
@@ -33,6 +34,8 @@ export type ProviderKeyDeps = {
   feed: Pick<ChangeFeed, "waitUntilSeen">;
   secretBox: SecretBox;
   outbound: Pick<Outbound, "request" | "judge">;
+  upstreams: Pick<Upstreams, "find">;
+  production: boolean;
 };
 
 /** Who manages which keys, and what row security lets them touch. */
@@ -63,7 +66,7 @@ export async function addKey(
   await deps.database.read(manager.tenant, (tx) => refuseTooMany(tx, owner, false));
   const verdict = await checkKey(deps.outbound, {
     provider,
-    baseUrl: baseUrlOf(provider, baseUrl),
+    ...placeOf(deps, provider, baseUrl),
     secret: apiKey,
   });
   refuseBadKey(verdict);
@@ -139,6 +142,15 @@ export async function removeKey(
   await deps.feed.waitUntilSeen(version);
 }
 
+/** The address that calls with the key will go to: it is checked where it is used. */
+function placeOf(
+  deps: Pick<ProviderKeyDeps, "upstreams" | "production">,
+  provider: VendorName,
+  stored: string | null,
+): KeyPlace {
+  return keyPlaceOf(provider, deps) ?? { baseUrl: baseUrlOf(provider, stored), door: "tenant" };
+}
+
 /** Asks the vendor again, and notes what it says. @throws ApiError not_found, conflict when the key does not open */
 export async function testKey(
   deps: ProviderKeyDeps,
@@ -150,7 +162,7 @@ export async function testKey(
   const provider = key.provider as VendorName;
   const verdict = await checkKey(deps.outbound, {
     provider,
-    baseUrl: baseUrlOf(provider, key.baseUrl),
+    ...placeOf(deps, provider, key.baseUrl),
     secret,
   });
   const { checkedAt, version } = await deps.database.write(manager.tenant, async (tx) => {
