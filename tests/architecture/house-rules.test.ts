@@ -7,7 +7,8 @@ const everywhere = ["apps", "packages", "examples"];
 const serverSources = sourcesUnder([server], /\.ts$/).filter(({ path }) => !isTest(path));
 
 test("the environment is read in one place", () => {
-  const mayRead = /^apps\/server\/src\/config\.ts$|^apps\/platform\/|^packages\/testkit\/|vite\.config\.ts$/;
+  const mayRead =
+    /^apps\/server\/src\/config\.ts$|^apps\/platform\/|^apps\/bridge\/src\/main\.ts$|^packages\/testkit\/|vite\.config\.ts$/;
   const found = sourcesUnder(everywhere, /\.(ts|tsx|mjs)$/)
     .filter(({ path }) => !mayRead.test(path) && !isTest(path))
     .flatMap((source) =>

@@ -45,6 +45,8 @@ const table: readonly Row[] = [
   },
   { from: new RegExp(`^${server}/providers/`), may: [new RegExp(`^${server}/providers/`), lib] },
   { from: lib, may: [lib, /^@modelfaucet\/contract\/errors\.ts$/] },
+  // The bridge runs on its users' computers, from one file: it takes nothing of the servers.
+  { from: /^apps\/bridge\//, may: [/^apps\/bridge\//] },
   { from: /^packages\/contract\//, may: [/^packages\/contract\//, /^zod$/] },
   { from: /^packages\/sdk\//, may: [/^packages\/sdk\//], types: [contract] },
   {
@@ -76,9 +78,10 @@ const table: readonly Row[] = [
 const ownModule = new RegExp(`^(${server}/modules/[a-z-]+/)`);
 const rulesMay = [/\/lib\/(money|ids|errors)\.ts$/, /^@modelfaucet\/contract\//];
 
-const sources = sourcesUnder(["apps/server/src", "apps/dashboard/src", "packages"], /\.tsx?$/).filter(
-  ({ path }) => !isTest(path),
-);
+const sources = sourcesUnder(
+  ["apps/server/src", "apps/bridge/src", "apps/dashboard/src", "packages"],
+  /\.tsx?$/,
+).filter(({ path }) => !isTest(path));
 
 test("every import is one that the table allows", () => {
   expect(sources.flatMap(breachesOf)).toEqual([]);

@@ -1,0 +1,152 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import packageFacts from "../../package.json" with { type: "json" };
+import { ConfigurationError, type Environment } from "../config/load.ts";
+import { type Home, homeAt } from "../home/home.ts";
+import { runDoctor } from "./doctor.ts";
+import { runGrants, runRevoke } from "./grants.ts";
+import { runPair } from "./pair.ts";
+import { runStart } from "./start.ts";
+import { runStatus } from "./status.ts";
+
+/** What every command gets, and all of its way out. */
+export type CommandContext = {
+  environment: Environment;
+  home: Home;
+  version: string;
+  print(line: string): void;
+  complain(line: string): void;
+};
+
+/** A call that makes no sense: exit 2. */
+export class UsageError extends Error {}
+
+export const exitFine = 0;
+export const exitFailed = 1;
+const exitUsage = 2;
+
+const help = `modelfaucet-bridge ${packageFacts.version}: lets web pages that you paired use the models on your own computer.
+
+usage: modelfaucet-bridge <command>
+
+  start    serve until interrupted
+           --port 8787  --config FILE  --ollama-base-url URL  --ollama-api-key KEY  --json
+  pair     show waiting requests with their codes
+           --origin URL    a code in advance, for exactly this origin
+           --native NAME   a token for a program without an origin
+           --models GLOB,…  --expires-days 90   with either of them
+  grants   list who is paired  --json
+  revoke   <grant id>, <origin> or --all
+  status   is it running, and what was used today  --json
+  doctor   check configuration, files, port and model servers  --json
+
+Environment: MODELFAUCET_BRIDGE_HOME (~/.modelfaucet), MODELFAUCET_BRIDGE_CONFIG, MODELFAUCET_BRIDGE_PORT,
+MODELFAUCET_BRIDGE_OLLAMA_BASE_URL, MODELFAUCET_BRIDGE_OLLAMA_API_KEY. Flags go before them, they before the file.
+Exit: 0 fine, 1 failed or configured wrongly, 2 called wrongly.`;
+
+type Command = {
+  options: NonNullable<ParseArgsConfig["options"]>;
+  positionals: number;
+  run(context: CommandContext, values: Values, positionals: readonly string[]): Promise<number> | number;
+};
+
+export type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+
+const commands: Record<string, Command> = {
+  start: {
+    options: { port: text, config: text, "ollama-base-url": text, "ollama-api-key": text, json: flag },
+    positionals: 0,
+    run: runStart,
+  },
+  pair: {
+    options: { origin: text, native: text, models: text, "expires-days": text },
+    positionals: 0,
+    run: runPair,
+  },
+  grants: { options: { json: flag }, positionals: 0, run: runGrants },
+  revoke: { options: { all: flag }, positionals: 1, run: runRevoke },
+  status: { options: { json: flag }, positionals: 0, run: runStatus },
+  doctor: { options: { json: flag }, positionals: 0, run: runDoctor },
+};
+
+/** Runs one command line and gives its exit code. */
+export async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
+  const context: CommandContext = {
+    environment,
+    home: homeAt(environment.MODELFAUCET_BRIDGE_HOME || join(homedir(), ".modelfaucet")),
+    version: packageFacts.version,
+    print: (line) => void process.stdout.write(`${line}\n`),
+    complain: (line) => void process.stderr.write(`${line}\n`),
+  };
+  const [name = "", ...rest] = args;
+  if (args.includes("--help") || args.includes("-h") || name === "help") {
+    context.print(help);
+    return exitFine;
+  }
+  if (name === "--version") {
+    context.print(context.version);
+    return exitFine;
+  }
+  try {
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command === undefined)
+      throw new UsageError(name === "" ? "name a command" : `there is no command ${name}`);
+    const { values, positionals } = parsed(command, rest);
+    return await command.run(context, values, positionals);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      context.complain(`modelfaucet-bridge: ${error.message}\n\n${help}`);
+      return exitUsage;
+    }
+    const lines =
+      error instanceof ConfigurationError
+        ? error.lines
+        : [error instanceof Error ? error.message : String(error)];
+    for (const line of lines) context.complain(line);
+    return exitFailed;
+  }
+}
+
+function parsed(
+  command: Command,
+  args: readonly string[],
+): { values: Values; positionals: readonly string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: command.options,
+      allowPositionals: command.positionals > 0,
+      strict: true,
+    });
+    if (positionals.length > command.positionals) throw new UsageError("too many arguments");
+    return { values: values as Values, positionals };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(error instanceof Error ? error.message.split("\n")[0]! : String(error));
+  }
+}
+
+/** A whole number in a flag. */
+export function numberFlag(
+  values: Values,
+  name: string,
+  bounds: { min: number; max: number },
+): number | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  const number = /^\d{1,6}$/.test(String(value)) ? Number(value) : -1;
+  if (number < bounds.min || number > bounds.max)
+    throw new UsageError(`--${name} must be a whole number from ${bounds.min} to ${bounds.max}`);
+  return number;
+}
+
+export function textFlag(values: Values, name: string): string | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  if (value === "") throw new UsageError(`--${name} is empty`);
+  return String(value);
+}
