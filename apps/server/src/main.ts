@@ -95,6 +95,15 @@ const commands: Record<string, Command> = {
       return runRestore(args, loadConfig({ need: "command" }));
     },
   },
+  "rotate-keys": {
+    summary: "seal every stored secret with the new encryption key, while everything runs",
+    run: async (args) => {
+      const { rotateKeysHelp, runRotateKeys } = await import("./commands/rotate-keys.ts");
+      if (args.includes("--help")) return print(rotateKeysHelp);
+      const { withRotationDeps } = await import("./wiring-commands.ts");
+      return withRotationDeps(loadConfig({ need: "command" }), (deps) => runRotateKeys(args, deps));
+    },
+  },
   "sign-in-link": {
     summary: "make a link that signs an operator or a developer in to the console, once",
     run: async (args) => {

@@ -1,4 +1,5 @@
 import type { Config } from "./config.ts";
+import type { RotationDeps } from "./flows/key-rotation.ts";
 import type { PriceDeps } from "./flows/prices.ts";
 import { ensureShippedPrices } from "./flows/prices-shipped.ts";
 import type { SeedDeps } from "./flows/seed.ts";
@@ -24,6 +25,16 @@ export async function withPriceDeps(
   work: (deps: PriceDeps) => Promise<number>,
 ): Promise<number> {
   return withOwner(config, (database) => work({ database, feed: feedOf(database) }));
+}
+
+export async function withRotationDeps(
+  config: Config,
+  work: (deps: RotationDeps) => Promise<number>,
+): Promise<number> {
+  if (!config.secretEncryptionKey)
+    throw new Error("SECRET_ENCRYPTION_KEY is missing: it holds the key to rotate to, and the old one");
+  const secretBox = createSecretBox(config.secretEncryptionKey);
+  return withOwner(config, (database) => work({ database, secretBox }));
 }
 
 export async function withSeedDeps(

@@ -110,7 +110,8 @@ export async function createSystem(
     roles,
     pollMs: config.switchPollMs,
     rateStore: () => rates.state,
-    facts: facts.snapshot,
+    // The first one seals: a rotation waits for all that seal with another.
+    facts: () => ({ ...facts.snapshot(), keys: secretBox.keyIds }),
     onError,
   });
   const switches = createSwitches({

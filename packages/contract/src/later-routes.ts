@@ -33,7 +33,6 @@ const laterPaths: readonly (readonly [Arrival, ...string[]])[] = [
   [6, "/v1/developer/apps/*/users/*/erasure"],
   [3, "/v1/admin/providers/*/probe"],
   ["later", "/v1/admin/audit-logs/verify", "/v1/admin/legal-holds*", "/v1/admin/promo-campaigns*"],
-  [3, "/v1/admin/key-rotations*"],
   [4, "/v1/admin/adjustments/*/reverse", "/v1/admin/requests/*/reverse", "/v1/admin/topups*"],
   [4, "/v1/admin/disputes*", "/v1/admin/refund-requests*", "/v1/admin/payouts*", "/v1/admin/reports/*"],
   [

@@ -32,6 +32,7 @@ import { adminAppRoutes } from "./routes/admin-apps.ts";
 import { adminBackupRoutes } from "./routes/admin-backups.ts";
 import { adminBooksRoutes } from "./routes/admin-books.ts";
 import { adminDeveloperRoutes } from "./routes/admin-developers.ts";
+import { adminKeyRotationRoutes } from "./routes/admin-key-rotations.ts";
 import { adminMeRoutes } from "./routes/admin-me.ts";
 import { adminPriceBookRoutes } from "./routes/admin-price-book.ts";
 import { adminProviderRoutes } from "./routes/admin-providers.ts";
@@ -134,6 +135,7 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...userReceiptRoutes(),
       ...userProviderKeyRoutes(common),
       ...developerProviderKeyRoutes(common),
+      ...adminKeyRotationRoutes(common),
       ...developerRequestRoutes(),
       ...appUsageRoutes(),
       ...developerAnalyticsRoutes(common),

@@ -14,6 +14,7 @@ import { doesNotAnswer, schemaState } from "../lib/migrations.ts";
 import { parseUsd } from "../lib/money.ts";
 import type { Outbound } from "../lib/outbound.ts";
 import { keyCanaryPlace } from "../lib/secret-box.ts";
+import { readRetirement } from "../modules/key-rotation/key-rotation.ts";
 import { createAppOrigins } from "../modules/tenancy/app-origins.ts";
 import { createSystem, type System } from "../wiring.ts";
 import { outboundToAlerts } from "../wiring-watching.ts";
@@ -96,8 +97,16 @@ async function refuseWrongKey(system: System): Promise<string | null> {
       update deployment set key_canary = coalesce(key_canary, ${fresh}) returning key_canary`;
     return row!.key_canary;
   });
-  if (opensCanary(system, sealed)) return null;
+  if (opensCanary(system, sealed)) return refuseRetiredKey(system);
   return "SECRET_ENCRYPTION_KEY does not open this database's secrets: use the key that sealed them";
+}
+
+/** What the old key would still seal, nothing would open once it is gone. */
+async function refuseRetiredKey(system: System): Promise<string | null> {
+  const { keyId } = system.secretBox;
+  const at = await system.database.read({ purpose: "cache" }, (tx) => readRetirement(tx, keyId));
+  if (at === null) return null;
+  return `SECRET_ENCRYPTION_KEY seals with a key that was retired at ${at.toISOString()}: put the new key first`;
 }
 
 function opensCanary(system: System, sealed: string | null): boolean {

@@ -1,5 +1,6 @@
 import { type AlertWebhook, deliverNotices } from "../flows/deliver-notices.ts";
 import { evaluateAlerts } from "../flows/evaluate-alerts.ts";
+import { resealInBackground } from "../flows/key-rotation.ts";
 import { createRecovery } from "../flows/recover-requests.ts";
 import { type RetentionLimits, removeEnded } from "../flows/retention.ts";
 import { type Database, sqlState } from "../lib/db.ts";
@@ -7,6 +8,7 @@ import type { InstanceFacts } from "../lib/instance-facts.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import type { Outbound } from "../lib/outbound.ts";
+import type { SecretBox } from "../lib/secret-box.ts";
 import { newestBackups } from "../modules/backup/backup.ts";
 import { type Books, createContinuityCheck } from "../modules/books/books.ts";
 import { createProjectors, readProjectors } from "../projectors/projectors.ts";
@@ -24,6 +26,7 @@ type WorkerParts = {
   };
   database: Database;
   books: Books;
+  secretBox: SecretBox;
   metrics: Metrics;
   facts: Pick<InstanceFacts, "setLateJobs">;
   /** Opens the way to the operators' webhook and to nothing else. */
@@ -33,6 +36,7 @@ type WorkerParts = {
 
 const gaugeEveryMs = 5_000;
 const noticesEveryMs = 1_000;
+const rotationEveryMs = 1_000;
 const partitionEveryMs = 6 * 3_600_000;
 const retentionEveryMs = 24 * 3_600_000;
 /** Half a minute is a minute's work, so that a fault shows within one; an hour is so many of them. */
@@ -83,6 +87,7 @@ export function createWorker(parts: WorkerParts): Worker {
         }),
       );
       jobs.every("retention", retentionEveryMs, () => retain(parts));
+      jobs.every("key_rotation", rotationEveryMs, () => resealInBackground(parts));
     },
     stop: async () => {
       jobs.stop();

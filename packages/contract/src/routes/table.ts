@@ -9,6 +9,7 @@ import * as audit from "./audit.ts";
 import * as console from "./console.ts";
 import * as developer from "./developer.ts";
 import * as gateway from "./gateway.ts";
+import * as keyRotations from "./key-rotations.ts";
 import * as identity from "./identity.ts";
 import * as limits from "./limits.ts";
 import * as modes from "./modes.ts";
@@ -33,6 +34,7 @@ export const apiRoutes: readonly RouteDefinition[] = [
   analytics,
   platform,
   providerKeys,
+  keyRotations,
   limits,
   modes,
   switches,

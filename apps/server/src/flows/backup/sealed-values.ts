@@ -2,19 +2,21 @@ import type { Tx } from "../../lib/db.ts";
 import { keyCanaryPlace, type SecretBox, SecretOpenError, type SecretPlace } from "../../lib/secret-box.ts";
 import { answerPlace } from "../../modules/answer/answer.ts";
 import { eachSealed, listSealedColumns } from "../../modules/backup/backup.ts";
+import { credentialPlace } from "../../modules/credential/credential.ts";
 import { providerKeyPlace } from "../../modules/routing/routing.ts";
 import { identityKeyPlace, previousIdentityKeyPlace, userHashKeyPlace } from "../apps.ts";
 
 type Row = Record<string, unknown>;
 
 /** Where each sealed value was sealed to, by its column. A column that is missing here fails the check by its name. */
-const places: Readonly<Record<string, (row: Row) => SecretPlace>> = {
+export const sealedPlaces: Readonly<Record<string, (row: Row) => SecretPlace>> = {
   "public.deployment.key_canary": () => keyCanaryPlace,
   "public.apps.identity_key": (row) => identityKeyPlace(text(row.id), text(row.developer_id)),
   "public.apps.previous_identity_key": (row) =>
     previousIdentityKeyPlace(text(row.id), text(row.developer_id)),
   "public.apps.user_hash_key": (row) => userHashKeyPlace(text(row.id), text(row.developer_id)),
-  "public.provider_credentials.sealed_secret": (row) => providerKeyPlace(text(row.id)),
+  "public.provider_credentials.sealed_secret": (row) =>
+    row.owner_scope === "platform" ? providerKeyPlace(text(row.id)) : credentialPlace(keyOf(row)),
   "public.idempotency_answers.sealed_answer": (row) => answerPlace(text(row.app_id), text(row.request_id)),
 };
 
@@ -30,8 +32,10 @@ export async function openEverySealedValue(tx: Tx, secretBox: SecretBox): Promis
   let opened = 0;
   for (const column of await listSealedColumns(tx)) {
     const name = `${column.schema}.${column.name}.${column.column}`;
-    const placeOf = places[name];
+    const placeOf = sealedPlaces[name];
     await eachSealed(tx, column, ({ value, row }) => {
+      // Its owner has been asked for it again already.
+      if (row.status === "needs_reentry") return;
       const fault = placeOf ? tryOpen(secretBox, value, placeOf(row)) : "nobody knows where it was sealed to";
       if (fault === null) opened += 1;
       else faults.set(`${name}: ${fault}`, (faults.get(`${name}: ${fault}`) ?? 0) + 1);
@@ -62,5 +66,12 @@ function tryOpen(secretBox: SecretBox, value: string, place: SecretPlace): strin
       : error.kind;
   }
 }
+
+const keyOf = (row: Row) => ({
+  id: text(row.id),
+  appId: text(row.app_id),
+  developerId: text(row.developer_id),
+  endUserId: row.end_user_id === null ? null : text(row.end_user_id),
+});
 
 const text = (value: unknown): string => String(value);

@@ -15,9 +15,12 @@ import {
 } from "./store.ts";
 import { baseUrlOf, extraHeadersOf, type VendorName, vendors } from "./vendors.ts";
 
+export { byokDisclosureVersion, coversDisclosure, localDisclosureVersion } from "./disclosure.ts";
 export {
+  askForAgain,
   countKeys,
   destroyKey,
+  destroyUnopened,
   findKey,
   insertKey,
   type KeyScope,

@@ -147,3 +147,16 @@ export async function writeCheck(
     where id = ${id} and sealed_secret is not null returning last_check ->> 'at' as at`;
   return row ?? null;
 }
+
+/** Asks for a key of anybody again, the platform's too. False when that was done already. */
+export async function askForAgain(tx: Tx, id: string): Promise<boolean> {
+  const rows = await tx`update provider_credentials set status = 'needs_reentry', updated_at = mf_now()
+    where id = ${id} and status <> 'needs_reentry' returning 1`;
+  return rows.length > 0;
+}
+
+/** What no key opens, and has been asked for again, is not kept for a key that goes. */
+export async function destroyUnopened(tx: Tx, keyId: string): Promise<void> {
+  await tx`update provider_credentials set sealed_secret = null
+    where status = 'needs_reentry' and left(sealed_secret, 17) <> ${`mfenc:v2:${keyId}`}`;
+}
