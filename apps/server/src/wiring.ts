@@ -34,7 +34,6 @@ import { createSessionCache, type SessionCache } from "./modules/identity/sessio
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
 import {
-  type ConfiguredUpstream,
   createCircuits,
   createUpstreams,
   type Upstreams,
@@ -44,6 +43,7 @@ import { createDirectory, type Directory } from "./modules/tenancy/directory.ts"
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
 import { createProofs } from "./wiring-identity.ts";
+import { configuredUpstreams } from "./wiring-upstreams.ts";
 import { countingRefusals, countSettled, tenantDoorOf, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
@@ -248,43 +248,9 @@ function databaseOf(
 
 /** The upstreams that the environment names; the operator's rows are laid over them. */
 function upstreamsOf(config: Config, database: Database, secretBox: SecretBox, log: Logger): Upstreams {
-  const { litellmBaseUrl, litellmMasterKey, openaiApiKey, openrouterApiKey, anthropicApiKey, geminiApiKey } =
-    config.providers;
-  const configured: ConfiguredUpstream[] = [];
-  const trimmed = (url: string): string => url.replace(/\/+$/, "");
-  if (litellmBaseUrl) {
-    const base = trimmed(litellmBaseUrl);
-    configured.push({
-      name: "litellm",
-      baseUrl: base.endsWith("/v1") ? base : `${base}/v1`,
-      keys: litellmMasterKey ?? [null],
-    });
-  }
-  if (openaiApiKey)
-    configured.push({ name: "openai", baseUrl: "https://api.openai.com/v1", keys: [openaiApiKey] });
-  if (openrouterApiKey)
-    configured.push({
-      name: "openrouter",
-      baseUrl: "https://openrouter.ai/api/v1",
-      keys: [openrouterApiKey],
-    });
-  if (anthropicApiKey)
-    configured.push({
-      name: "anthropic",
-      baseUrl: "https://api.anthropic.com/v1",
-      dialect: "anthropic",
-      keys: [anthropicApiKey],
-    });
-  // Source: https://ai.google.dev/gemini-api/docs/openai, read November 2026.
-  if (geminiApiKey)
-    configured.push({
-      name: "gemini",
-      baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
-      keys: [geminiApiKey],
-    });
   return createUpstreams({
     database,
-    configured,
+    configured: configuredUpstreams(config.providers),
     openSecret: (sealed, rowId) => {
       try {
         return secretBox.open(sealed, {
