@@ -115,6 +115,22 @@ const commands: Record<string, Command> = {
       );
     },
   },
+  suspend: {
+    summary: "switch something off on every instance, open streams included, or throttle it",
+    run: async (args) => {
+      const { runSuspend, suspendHelp } = await import("./commands/suspend.ts");
+      if (args.includes("--help")) return print(suspendHelp);
+      return withDatabase((database) => runSuspend("suspend", args, database), "url");
+    },
+  },
+  resume: {
+    summary: "lift what was switched off or throttled, on every instance",
+    run: async (args) => {
+      const { resumeHelp, runSuspend } = await import("./commands/suspend.ts");
+      if (args.includes("--help")) return print(resumeHelp);
+      return withDatabase((database) => runSuspend("resume", args, database), "url");
+    },
+  },
   healthcheck: {
     summary: "ask the servers of this machine whether they live: the container's probe",
     run: async (args) => {

@@ -135,7 +135,7 @@ export async function createSystem(
     developerAdminTokens: config.developerAdminToken ?? [],
   });
   const prices = createPriceBook({ database, now: feed.now });
-  const upstreams = upstreamsOf(config, database, secretBox, log);
+  const upstreams = upstreamsOf(config, database, secretBox, switches, log);
   const credentials = createCredentials({ database, feed, secretBox, record: recordKeyFinding, onError });
   const outbound = countingRefusals("upstream", metrics, {
     connectTimeoutMs: config.providers.connectTimeoutMs,
@@ -247,10 +247,17 @@ function databaseOf(
 }
 
 /** The upstreams that the environment names; the operator's rows are laid over them. */
-function upstreamsOf(config: Config, database: Database, secretBox: SecretBox, log: Logger): Upstreams {
+function upstreamsOf(
+  config: Config,
+  database: Database,
+  secretBox: SecretBox,
+  switches: Switches,
+  log: Logger,
+): Upstreams {
   return createUpstreams({
     database,
     configured: configuredUpstreams(config.providers),
+    isOff: switches.isOff,
     openSecret: (sealed, rowId) => {
       try {
         return secretBox.open(sealed, {

@@ -62,7 +62,6 @@ export async function updateDeveloper(
         email: input.email ?? before.email,
         name: input.name ?? before.name,
         limits: mergeLimits(before.limits, input.limits ?? {}),
-        status: before.status,
       });
       const after = (await readDeveloper(tx, id))!;
       await audit(tx, actor, "developer.update", after, input.reason, before);
@@ -92,7 +91,7 @@ export async function closeDeveloper(
         details: { reason: "balance_left" },
       });
     }
-    await writeDeveloper(tx, id, { ...before, status: "closed" });
+    await writeDeveloper(tx, id, { ...before, closes: true });
     let last = await announceApps(tx, id);
     for (const tokenId of await revokeTokensOfDeveloper(tx, id)) last = await announce(tx, "token", tokenId);
     await audit(tx, actor, "developer.close", (await readDeveloper(tx, id))!, reason, before);

@@ -17,7 +17,8 @@ export function openPlans(isPriced: (model: string) => boolean = () => true): Pl
     prices: { find: price, version: () => 1, providersOf: () => [], reload: async () => {} },
     upstreams: {
       find: upstream,
-      all: () => [],
+      keyId: () => null,
+    all: () => [],
       configured: () => [],
       allowsOrigin: () => true,
       record: () => {},

@@ -85,7 +85,7 @@ const groupsOf = ({ subject }: Running): string[] => [
 
 /** What nobody on the payer's side did: the platform, an upstream, a key of the platform's own. */
 function isOurs(request: Running, kind: Switched["kind"]): boolean {
-  if (kind === "credential") return request.facts.routeMode === "platform";
+  if (kind === "credential") return request.route.mode === "platform";
   return kind === "platform" || kind === "provider";
 }
 

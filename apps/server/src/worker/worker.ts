@@ -3,6 +3,7 @@ import { evaluateAlerts } from "../flows/evaluate-alerts.ts";
 import { resealInBackground } from "../flows/key-rotation.ts";
 import { createRecovery } from "../flows/recover-requests.ts";
 import { type RetentionLimits, removeEnded } from "../flows/retention.ts";
+import { liftEndedSwitches } from "../flows/switches.ts";
 import { type Database, sqlState } from "../lib/db.ts";
 import type { InstanceFacts } from "../lib/instance-facts.ts";
 import type { Logger } from "../lib/log.ts";
@@ -73,6 +74,8 @@ export function createWorker(parts: WorkerParts): Worker {
       const hourMs = config.minuteMs * minutesInAnHour;
       jobs.every("books_deep", hourMs / 4, () => checkDeepSums(parts, hourMs / 1_000));
       jobs.every("alerts", config.minuteMs, () => judgeAlerts(parts));
+      // Their end needs nobody; here it is only written down.
+      jobs.every("ended_switches", config.minuteMs, async () => void (await liftEndedSwitches(parts)));
       if (outbound) {
         const sending = { database, outbound, webhook };
         jobs.every("alert_notices", noticesEveryMs, async () => void (await deliverNotices(sending)));

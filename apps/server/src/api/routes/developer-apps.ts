@@ -117,6 +117,9 @@ export function appAnswer(app: App) {
     wallet_limits: { ...app.walletLimits },
     limits: { ...app.limits },
     failing_gates: [],
+    ...(app.suspended === null
+      ? {}
+      : { suspended: { ...app.suspended, since: app.suspended.since.toISOString() } }),
     version: app.version,
     created_at: app.createdAt.toISOString(),
     updated_at: app.updatedAt.toISOString(),

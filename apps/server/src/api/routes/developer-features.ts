@@ -12,6 +12,7 @@ import {
 } from "../../flows/features.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, parseUsd } from "../../lib/money.ts";
+import { featureTarget, type Switches } from "../../modules/switch/switch.ts";
 import {
   type App,
   type Directory,
@@ -28,6 +29,7 @@ import { pageQueryOf } from "./developer-paging.ts";
 export type FeatureRouteDeps = FeatureDeps & {
   directory: Pick<Directory, "settings">;
   isPriced: (provider: string, model: string) => boolean;
+  switches: Pick<Switches, "isOff">;
 };
 
 export function developerFeatureRoutes(deps: FeatureRouteDeps): Mounted[] {
@@ -139,7 +141,9 @@ async function featureAnswer(deps: FeatureRouteDeps, app: App, feature: Feature)
     display_name: feature.displayName,
     ...manifestAnswer(feature),
     version: feature.version,
-    status: feature.status,
+    status: deps.switches.isOff("feature", featureTarget(app.id, feature.featureKey))
+      ? ("suspended" as const)
+      : feature.status,
     effective,
     disclosures: {
       byok: byokDisclosureVersion(effective.pricing.byok_fee_usd),

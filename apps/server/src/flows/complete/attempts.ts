@@ -9,6 +9,7 @@ import {
   type UpstreamAttempt,
   type Upstreams,
 } from "../../modules/routing/routing.ts";
+import type { Switches } from "../../modules/switch/switch.ts";
 import type {
   JsonObject,
   Provider,
@@ -28,6 +29,7 @@ import { reportedUsage } from "./usage.ts";
 export type AttemptContext = {
   providers: { readonly [dialect in "openai" | "anthropic"]: Provider };
   upstreams: Upstreams;
+  switches: Pick<Switches, "offFor">;
   circuits: Circuits;
   /** What is to be known of a key that served, or that its vendor refused. */
   onKey: (key: PlannableKey, outcome: "served" | "refused") => void;
@@ -61,7 +63,13 @@ const mostAttempts = 12;
  */
 export async function beginAnswer(run: Run, context: AttemptContext): Promise<BegunAnswer> {
   let last: UpstreamError | null = null;
+  let isPassedBy = false;
   for (const route of run.held.routes) {
+    // What was switched off since the plan was made is passed by.
+    if (isSwitchedOff(route, context)) {
+      isPassedBy = true;
+      continue;
+    }
     const circuit = circuitName(route.provider, route.key);
     const isAvoided = circuit !== null && context.circuits.isOpen(circuit);
     // Others have found out that nothing answers there. Where there is nowhere else to go it is asked all the same.
@@ -74,7 +82,15 @@ export async function beginAnswer(run: Run, context: AttemptContext): Promise<Be
     if (isCallersFault(outcome) || (outcome.kind.endsWith("timeout") && run.retriedTimeout)) break;
     if (outcome.kind.endsWith("timeout")) run.retriedTimeout = true;
   }
+  if (last === null && isPassedBy) {
+    throw new ApiError("no_available_route", "What would have served was switched off just now; try again.");
+  }
   throw failureOf(last, run);
+}
+
+function isSwitchedOff({ provider, key }: FundedRoute, { switches, upstreams }: AttemptContext): boolean {
+  if (key !== null) return switches.offFor({ provider, credentialId: key.id }) !== null;
+  return upstreams.find(provider)?.status === "off";
 }
 
 /** One route until it begins to answer, or is not worth another try. @throws UpstreamError `aborted` */
@@ -161,6 +177,7 @@ async function tryOnce(
   const traceparent = beginAttemptSpan(run, route, target.baseUrl);
   // A second key is tried where the first one is refused: keys are turned without a moment in which none works.
   for (const apiKey of target.keys) {
+    run.platformKeyId = route.key === null ? context.upstreams.keyId(route.provider, apiKey) : null;
     try {
       await failpoint("before_upstream");
       const answer = await context.providers[target.dialect].open({

@@ -1,6 +1,6 @@
 import type { ApiError } from "../../lib/errors.ts";
 import type { Books } from "../../modules/books/books.ts";
-import type { RequestFacts } from "../../modules/books/items.ts";
+import type { RouteMode } from "../../modules/books/items.ts";
 import type { SwitchSubject } from "../../modules/switch/switch.ts";
 
 /** Why a running request is ended from outside. A client that left pays for what it got; so does one that was switched off. */
@@ -25,7 +25,7 @@ export type Running = {
     readonly sessionId: string;
     readonly endUserId: string;
   };
-  readonly facts: Pick<RequestFacts, "routeMode">;
+  readonly route: { readonly mode: RouteMode };
   readonly startedAt: number;
   progress(): { attempt: number; sent: boolean; output_tokens: number; cost_usd: string };
   stop(reason: StopReason): void;

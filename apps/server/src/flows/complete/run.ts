@@ -37,6 +37,8 @@ export class Run {
   route: FundedRoute;
   /** After a timeout there is one more try, wherever it goes. */
   retriedTimeout = false;
+  /** The platform's stored key that the attempt is made with; `null` for one of the environment, or of somebody else. */
+  platformKeyId: string | null = null;
   sent = false;
   saidDone = false;
   stopReason: StopReason | null = null;
@@ -82,7 +84,9 @@ export class Run {
 
   get subject() {
     const { developerId, appId, featureKey, endUserId, sessionId } = this.facts;
-    return { developerId, appId, featureKey, endUserId, sessionId, provider: this.route.provider };
+    const { provider, key } = this.route;
+    const credentialId = key === null ? this.platformKeyId : key.id;
+    return { developerId, appId, featureKey, endUserId, sessionId, provider, credentialId };
   }
 
   get isStream(): boolean {

@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
 import { type Usd, usdFromStore } from "../../lib/money.ts";
 import { limitsColumn, type StoredLimit, storedLimitsOf } from "../../lib/stored-limit.ts";
+import { isOff } from "../../lib/switched.ts";
 
 /** An end user as its developer sees it. Sums are of the month that runs by the app's calendar. */
 export type AppUser = {
@@ -132,7 +133,7 @@ const orderOfPage = (tx: Tx, sort: AppUserSort) => {
 
 const matches = (tx: Tx, { externalUserHash, status, from, to }: AppUserFilter) => tx`
   (${externalUserHash ?? null}::text is null or u.external_user_hash = ${externalUserHash ?? null})
-  and (${status ?? null}::text is null or u.status = ${status ?? null})
+  and (${status ?? null}::text is null or case when ${isOff(tx, "end_user", tx`u.id`)} then 'suspended' else u.status end = ${status ?? null})
   and (${from ?? null}::timestamptz is null or u.created_at >= ${from ?? null})
   and (${to ?? null}::timestamptz is null or u.created_at < ${to ?? null})`;
 
@@ -150,7 +151,7 @@ const isBehind = (tx: Tx, { sort, after }: AppUserFilter) => {
 
 const sumsOf = (tx: Tx) => tx`
   coalesce(w.balance_usd, 0)::text as balance_usd, coalesce(m.spent_usd, 0)::text as spent_usd,
-  coalesce(m.requests, 0) as requests, coalesce(m.modes, '{}') as modes`;
+  ${isOff(tx, "end_user", tx`u.id`)} as switched_off, coalesce(m.requests, 0) as requests, coalesce(m.modes, '{}') as modes`;
 
 const joinSums = (tx: Tx) => tx`
   left join lateral (
@@ -166,7 +167,7 @@ function userOf(row: postgres.Row): AppUser {
     externalUserHash: row.external_user_hash,
     identityMode: row.identity_mode,
     verified: row.verified,
-    status: row.status,
+    status: row.switched_off ? "suspended" : row.status,
     own: row.own,
     balanceUsd: usdFromStore(row.balance_usd),
     spentUsd: usdFromStore(row.spent_usd),

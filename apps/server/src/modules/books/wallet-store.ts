@@ -1,4 +1,5 @@
 import type { Tx } from "../../lib/db.ts";
+import { isOff } from "../../lib/switched.ts";
 import type { LimitRow, TransactionRow, WalletRow } from "./wallet-rules.ts";
 
 export type WalletFilter = {
@@ -20,7 +21,7 @@ export type WalletSlice = { before: string | null; limit: number };
  */
 export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) => tx<WalletRow[]>`
   with page as materialized (
-    select w.app_id, w.id, w.owner_scope, w.status, w.created_at, coalesce(u.own or p.sandbox, false) as may_spend_test,
+    select w.app_id, w.id, w.owner_scope, ${statusOf(tx)} as status, w.created_at, coalesce(u.own or p.sandbox, false) as may_spend_test,
       case w.owner_scope when 'end_user' then u.external_user_hash when 'developer' then d.name else 'ModelFaucet' end as owner_name,
       w.developer_id, case when w.owner_scope = 'end_user' then p.wallet_limits ->> 'user_max_balance_usd' end as max_balance_usd
     from wallets w
@@ -35,13 +36,15 @@ export const selectWallets = (tx: Tx, filter: WalletFilter, slice: WalletSlice) 
       ${filter.from === undefined ? tx`` : tx`and w.created_at >= ${filter.from}`}
       ${filter.to === undefined ? tx`` : tx`and w.created_at < ${filter.to}`}
       ${slice.before === null ? tx`` : tx`and w.id < ${slice.before}`}
-      ${filter.status === undefined ? tx`` : tx`and case when w.status = 'frozen' then 'frozen' when ${isInDebt(tx)} then 'debt' else 'active' end = ${filter.status}`}
+      ${filter.status === undefined ? tx`` : tx`and case when ${statusOf(tx)} = 'frozen' then 'frozen' when ${isInDebt(tx)} then 'debt' else 'active' end = ${filter.status}`}
     order by w.id desc limit ${slice.limit}),
   shared as materialized (${filter.ownerScope === "end_user" ? noShared(tx) : sharedOf(tx)})
   select w.app_id, w.id, w.developer_id, w.owner_scope, w.owner_name, w.status, w.may_spend_test, w.max_balance_usd, f.*,
     coalesce(l.created_at, w.created_at) as updated_at
   from page w cross join lateral (${fundsOf(tx)}) f left join lateral (${lastMoveOf(tx)}) l on true
   order by w.id desc`;
+
+const statusOf = (tx: Tx) => tx`case when ${isOff(tx, "wallet", tx`w.id`)} then 'frozen' else w.status end`;
 
 /** The session's cap is an account; a session without one has none. */
 export const selectSessionLimits = (tx: Tx, appId: string, sessionId: string) => tx<LimitRow[]>`

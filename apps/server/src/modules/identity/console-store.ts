@@ -1,6 +1,7 @@
 import type { OperatorScope } from "@modelfaucet/contract/scopes.ts";
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
+import { developerStatus } from "../../lib/switched.ts";
 
 /** All SQL of the console: operators, one-time links, sessions. Purposes `auth` and `operator`. */
 
@@ -64,7 +65,8 @@ export async function useLink(tx: Tx, codeHash: string): Promise<UsedLink | null
     select id, kind, email, developer_id, operator_id from sign_in_links
     where code_hash = ${codeHash} and used_at is null and expires_at > mf_now() for update`;
   if (!link) return null;
-  const [developer] = await tx`select id, name, status from developers where id = ${link.developer_id}`;
+  const [developer] = await tx`
+    select d.id, d.name, ${developerStatus(tx)} as status from developers d where d.id = ${link.developer_id}`;
   const [operator] = await tx`
     select id, email, name, scopes, status from operators where id = ${link.operator_id}`;
   const person = developer ?? operator;
@@ -147,7 +149,7 @@ export type ConsoleSessionRow = {
 export async function readConsoleSession(tx: Tx, cookieHash: string): Promise<ConsoleSessionRow | null> {
   const [row] = await tx`
     select s.*, s.expires_at <= mf_now() as expired, s.last_seen_at < mf_now() - interval '1 minute' as worth_noting,
-      d.status as developer_status, o.status as operator_status, o.scopes as operator_scopes,
+      ${developerStatus(tx)} as developer_status, o.status as operator_status, o.scopes as operator_scopes,
       t.id as live_token_id, t.scopes as token_scopes, t.public_app_ids, t.models_allowed,
       p.id as live_operator_token_id, p.scopes as operator_token_scopes
     from (

@@ -1,6 +1,7 @@
 import type { DeveloperScope } from "@modelfaucet/contract/scopes.ts";
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
+import { developerStatus } from "../../lib/switched.ts";
 
 /** A developer token that was presented and holds. */
 export type LiveDeveloperToken = {
@@ -43,7 +44,7 @@ export async function readLiveDeveloperToken(
   tokenHash: string,
 ): Promise<(LiveDeveloperToken & { firstToday: boolean }) | null> {
   const [row] = await tx`
-    select t.id, t.name, t.developer_id, t.scopes, t.public_app_ids, t.models_allowed, t.expires_at, d.status,
+    select t.id, t.name, t.developer_id, t.scopes, t.public_app_ids, t.models_allowed, t.expires_at, ${developerStatus(tx)} as status,
       t.last_used_at is null or t.last_used_at < mf_now() - interval '1 minute' as worth_noting,
       t.last_used_at is null or t.last_used_at < date_trunc('day', mf_now(), 'UTC') as first_today
     from developer_api_tokens t join developers d on d.id = t.developer_id

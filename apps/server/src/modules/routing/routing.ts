@@ -25,9 +25,10 @@ export type Upstream = {
   /** With `/v1` or what the provider wants instead, no slash at the end. */
   baseUrl: string;
   dialect: Dialect;
-  status: "on" | "off";
-  /** In order of priority; `null` is a provider that asks for none. */
-  keys: readonly (string | null)[];
+  /** `off` also where every stored key is switched off: none of the environment's stands in for them. */
+  readonly status: "on" | "off";
+  /** In order of priority, without those that are switched off; `null` is a provider that asks for none. */
+  readonly keys: readonly (string | null)[];
   /** When it last served, and how its attempts went of late; from traffic alone. */
   health: UpstreamHealth;
 };
@@ -59,6 +60,8 @@ export type ConfiguredUpstream = {
 
 export type Upstreams = {
   find(name: string): Upstream | null;
+  /** The id of a stored key that an attempt was made with; `null` for one of the environment. */
+  keyId(name: string, secret: string | null): string | null;
   all(): readonly Upstream[];
   /** Those of the environment, their keys masked. */
   configured(): readonly ConfiguredView[];
@@ -82,8 +85,12 @@ export function createUpstreams(options: {
   database: Database;
   configured: readonly ConfiguredUpstream[];
   openSecret: (sealed: string, credentialId: string) => string | null;
+  /** What an operator has switched off, as it is when somebody asks. */
+  isOff?: (kind: "provider" | "credential", id: string) => boolean;
 }): Upstreams {
+  const isOff = options.isOff ?? (() => false);
   let byName = new Map<string, Upstream>();
+  let storedKeys = new Map<string, readonly OpenedKey[]>();
   let origins = new Set<string>();
   const health = new Map<string, UpstreamHealth>();
   const healthOf = (name: string): UpstreamHealth => {
@@ -96,25 +103,30 @@ export function createUpstreams(options: {
       rows: await readProviders(tx),
       sealed: Map.groupBy(await readSealedKeys(tx), (key) => key.provider),
     }));
-    const keysOf = (name: string, otherwise: Upstream["keys"]): Upstream["keys"] => {
-      const opened = openAll(sealed.get(name) ?? [], options.openSecret);
-      return opened.length > 0 ? opened : otherwise;
-    };
     const next = new Map<string, Upstream>();
-    for (const { name, baseUrl, dialect = "openai", keys } of options.configured) {
-      const health = healthOf(name);
-      next.set(name, { name, baseUrl, dialect, status: "on", keys: keysOf(name, keys), health });
-    }
+    const stored = new Map<string, readonly OpenedKey[]>();
+    const add = (
+      facts: Pick<Upstream, "name" | "baseUrl" | "dialect" | "status">,
+      otherwise: Upstream["keys"],
+    ) => {
+      const opened = stored.get(facts.name) ?? openAll(sealed.get(facts.name) ?? [], options.openSecret);
+      stored.set(facts.name, opened);
+      next.set(facts.name, upstreamOf(facts, { opened, otherwise }, healthOf(facts.name), isOff));
+    };
+    for (const { name, baseUrl, dialect = "openai", keys } of options.configured)
+      add({ name, baseUrl, dialect, status: "on" }, keys);
     for (const row of rows) {
-      const keys = next.get(row.name)?.keys ?? keysOf(row.name, [null]);
-      next.set(row.name, { ...row, keys, health: healthOf(row.name) });
+      const configured = options.configured.find(({ name }) => name === row.name);
+      add(row, configured?.keys ?? [null]);
     }
     byName = next;
+    storedKeys = stored;
     origins = new Set([...next.values()].map(({ baseUrl }) => new URL(baseUrl).origin));
   };
   let reloading: Promise<void> = Promise.resolve();
   return {
     find: (name) => byName.get(name) ?? null,
+    keyId: (name, secret) => storedKeys.get(name)?.find((key) => key.secret === secret)?.id ?? null,
     all: () => [...byName.values()],
     configured: () =>
       options.configured.map(({ name, baseUrl, dialect = "openai", keys }) => ({
@@ -136,9 +148,38 @@ export function createUpstreams(options: {
   };
 }
 
+type OpenedKey = { id: string; secret: string };
+
 function openAll(
   sealed: readonly SealedKey[],
   openSecret: (sealed: string, credentialId: string) => string | null,
-): string[] {
-  return sealed.flatMap((key) => openSecret(key.sealed, key.id) ?? []);
+): OpenedKey[] {
+  return sealed.flatMap(({ id, sealed: text }) => {
+    const secret = openSecret(text, id);
+    return secret === null ? [] : [{ id, secret }];
+  });
+}
+
+/** Stored keys rest the environment's. What is switched off is asked for each time: its end is nobody's reload. */
+function upstreamOf(
+  facts: Pick<Upstream, "name" | "baseUrl" | "dialect" | "status">,
+  { opened, otherwise }: { opened: readonly OpenedKey[]; otherwise: Upstream["keys"] },
+  health: UpstreamHealth,
+  isOff: (kind: "provider" | "credential", id: string) => boolean,
+): Upstream {
+  const { name, baseUrl, dialect } = facts;
+  return {
+    name,
+    baseUrl,
+    dialect,
+    health,
+    get keys() {
+      if (opened.length === 0) return otherwise;
+      return opened.filter(({ id }) => !isOff("credential", id)).map(({ secret }) => secret);
+    },
+    get status() {
+      const isWithoutKey = opened.length > 0 && this.keys.length === 0;
+      return facts.status === "off" || isOff("provider", name) || isWithoutKey ? "off" : "on";
+    },
+  };
 }

@@ -32,6 +32,13 @@ export async function readSealedKeys(tx: Tx): Promise<SealedKey[]> {
     order by priority, created_at, id`;
 }
 
+/** Names of those that an operator has switched off; one of the environment has no row of its own. */
+export async function readProvidersOff(tx: Tx): Promise<Set<string>> {
+  const rows = await tx<{ name: string }[]>`select target_id as name from switches
+    where kind = 'provider' and state = 'off' and (until is null or until > mf_now())`;
+  return new Set(rows.map(({ name }) => name));
+}
+
 export type StoredProvider = {
   name: string;
   baseUrl: string;

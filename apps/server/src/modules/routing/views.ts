@@ -3,6 +3,7 @@ import type { ConfiguredView } from "./routing.ts";
 import {
   type Dialect,
   type ProviderTraffic,
+  readProvidersOff,
   readStoredKeys,
   readStoredProviders,
   readTraffic,
@@ -36,12 +37,14 @@ export async function readProviderViews(
   const traffic = await readTraffic(tx);
   const fromEnvironment = new Map(configured.map((upstream) => [upstream.name, upstream]));
   const rows = new Map(stored.map((row) => [row.name, row]));
+  const off = await readProvidersOff(tx);
   const names = [...new Set([...rows.keys(), ...fromEnvironment.keys()])]
     .filter((name) => only === null || name === only)
     .sort();
   return names.map((name) => ({
     ...factsOf(rows.get(name), fromEnvironment.get(name)),
     name,
+    ...(off.has(name) ? { status: "off" as const } : {}),
     keys: keysOf(keys.get(name) ?? [], fromEnvironment.get(name)),
     traffic: traffic.get(name) ?? null,
   }));

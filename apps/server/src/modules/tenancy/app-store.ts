@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
 import { formatUsd, type Usd, usdFromStore } from "../../lib/money.ts";
+import { appSuspension, developerStatus } from "../../lib/switched.ts";
 import { type AppIdentity, forgetIdentitySecrets, identityOf, storedIdentity } from "./app-identity-store.ts";
 import type { StoredLimits } from "./rules.ts";
 
@@ -32,6 +33,8 @@ export type App = {
   name: string;
   vertical: string | null;
   status: "pending" | "active" | "disabled" | "suspended";
+  /** What is switched off, and why, where something is: the app or its developer. */
+  suspended: { what: string; reason: string; since: Date } | null;
   identityMode: "signed" | "server" | "demo";
   identity: AppIdentity;
   identitySecretPrefix: string | null;
@@ -105,7 +108,8 @@ export type AppFilter = AppScope & {
 export async function listApps(tx: Tx, filter: AppFilter): Promise<App[]> {
   const rows = await tx`${selectApps(tx)}
     where ${within(tx, filter)}
-      and (${filter.status ?? null}::text is null or a.status = ${filter.status ?? null})
+      and (${filter.status ?? null}::text is null
+        or case when ${appSuspension(tx)} is null then a.status else 'suspended' end = ${filter.status ?? null})
       and (${filter.q ?? null}::text is null or position(lower(${filter.q ?? ""}) in lower(a.name || ' ' || a.public_app_id)) > 0)
       and (${filter.from ?? null}::timestamptz is null or a.created_at >= ${filter.from ?? null})
       and (${filter.to ?? null}::timestamptz is null or a.created_at < ${filter.to ?? null})
@@ -181,7 +185,8 @@ export async function readAllowedOrigins(tx: Tx): Promise<string[]> {
 }
 
 const selectApps = (tx: Tx) => tx`
-  select a.*, d.name as developer_name, d.email as developer_email, d.status as developer_status, d.limits as developer_limits
+  select a.*, d.name as developer_name, d.email as developer_email, ${developerStatus(tx)} as developer_status,
+    d.limits as developer_limits, ${appSuspension(tx)} as suspended
   from apps a join developers d on d.id = a.developer_id`;
 
 const within = (tx: Tx, scope: AppScope) => tx`
@@ -223,7 +228,8 @@ export function appOf(row: postgres.Row): App {
     publicAppId: row.public_app_id,
     name: row.name,
     vertical: row.vertical,
-    status: row.status,
+    status: row.suspended ? "suspended" : row.status,
+    suspended: row.suspended ? { ...row.suspended, since: new Date(row.suspended.since) } : null,
     identityMode: row.identity_mode,
     identity: identityOf(row),
     identitySecretPrefix: row.identity_secret_prefix,

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
+import { developerStatus } from "../../lib/switched.ts";
 import type { StoredLimits } from "./rules.ts";
 
 export type Developer = {
@@ -46,7 +47,7 @@ export type DeveloperFilter = {
 
 export async function listDevelopers(tx: Tx, filter: DeveloperFilter): Promise<Developer[]> {
   const rows = await tx`${selectDevelopers(tx)}
-    where (${filter.status ?? null}::text is null or d.status = ${filter.status ?? null})
+    where (${filter.status ?? null}::text is null or ${developerStatus(tx)} = ${filter.status ?? null})
       and (${filter.q ?? null}::text is null or position(lower(${filter.q ?? ""}) in lower(d.name || ' ' || d.email)) > 0)
       and (${filter.from ?? null}::timestamptz is null or d.created_at >= ${filter.from ?? null})
       and (${filter.to ?? null}::timestamptz is null or d.created_at < ${filter.to ?? null})
@@ -69,14 +70,14 @@ export async function insertDeveloper(
 export async function updateDeveloper(
   tx: Tx,
   id: string,
-  change: { email: string; name: string; limits: StoredLimits; status: string },
+  change: { email: string; name: string; limits: StoredLimits; closes?: boolean },
 ): Promise<void> {
   await tx`update developers set email = ${change.email}, name = ${change.name}, limits = ${tx.json(change.limits)},
-    status = ${change.status}, updated_at = mf_now() where id = ${id}`;
+    status = case when ${change.closes ?? false} then 'closed' else status end, updated_at = mf_now() where id = ${id}`;
 }
 
 const selectDevelopers = (tx: Tx) => tx`
-  select d.id, d.email, d.name, d.status, d.limits, d.created_at, d.updated_at,
+  select d.id, d.email, d.name, ${developerStatus(tx)} as status, d.limits, d.created_at, d.updated_at,
     (select count(*)::int from apps a where a.developer_id = d.id) as apps
   from developers d`;
 

@@ -1,6 +1,7 @@
 import type postgres from "postgres";
 import type { Tx } from "../../lib/db.ts";
 import { uuidV7 } from "../../lib/ids.ts";
+import { isOff } from "../../lib/switched.ts";
 
 export type EndUser = {
   id: string;
@@ -87,7 +88,8 @@ export type WalletState = {
 /** The wallet over all its funds, as decimal texts. */
 export async function readWalletState(tx: Tx, appId: string, endUserId: string): Promise<WalletState> {
   const [row] = await tx`
-    select w.status, coalesce(sum(a.balance_usd), 0)::text as balance,
+    select case when ${isOff(tx, "wallet", tx`${endUserId}::uuid`)} then 'frozen' else w.status end as status,
+      coalesce(sum(a.balance_usd), 0)::text as balance,
       coalesce(sum(a.balance_usd - a.held_usd), 0)::text as available, coalesce(bool_or(a.debt_usd > 0), false) as debt
     from wallets w
     left join accounts a on a.app_id = w.app_id and a.kind = 'wallet' and a.owner_id = w.id
