@@ -53,6 +53,8 @@ async function bundle(folder: string, outDir: string, manifest: Manifest, entrie
     envDir: false,
     logLevel: "warn",
     root: folder,
+    // What is published does not depend on who builds it: outside production React's debug calls would name its files.
+    oxc: { jsx: { runtime: "automatic", development: false } },
     build: {
       outDir,
       emptyOutDir: false,

@@ -1,3 +1,5 @@
+"use client";
+
 export { FaucetBalance, type FaucetBalanceProps } from "./components/faucet-balance.tsx";
 export { FaucetByokForm, type FaucetByokFormProps } from "./components/faucet-byok-form.tsx";
 export { FaucetChat, type FaucetChatProps } from "./components/faucet-chat.tsx";

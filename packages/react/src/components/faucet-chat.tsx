@@ -84,6 +84,7 @@ export function FaucetChat(props: FaucetChatProps) {
         />
         <PayerLine feature={feature} model={model} routeMode={routeMode} input={sent} showPrice={showPrice} />
         <div className="mf-actions">
+          {/* The key keeps these apart: a click on Stop must not become a press of Send. */}
           {writing ? (
             <button key="stop" type="button" className="mf-button" onClick={chat.stop}>
               {text("chat.stop")}

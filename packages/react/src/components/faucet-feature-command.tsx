@@ -65,7 +65,7 @@ export function FaucetFeatureCommand(props: FaucetFeatureCommandProps) {
         )}
         <PayerLine feature={feature} model={model} routeMode={routeMode} input={input} />
         <div className="mf-actions">
-          {/* The keys keep these apart: a click on one must not become a press of the other. */}
+          {/* The keys keep these apart: a click on Stop must not become a press of Run. */}
           {status === "running" ? (
             <button key="stop" type="button" className="mf-button" onClick={stop}>
               {text("chat.stop")}
