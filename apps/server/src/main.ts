@@ -131,6 +131,14 @@ const commands: Record<string, Command> = {
       return withDatabase((database) => runSuspend("resume", args, database), "url");
     },
   },
+  "operator-token": {
+    summary: "make, list and revoke named tokens of operators",
+    run: async (args) => {
+      const { operatorTokenHelp, runOperatorToken } = await import("./commands/operator-token.ts");
+      if (args.includes("--help") || args.length === 0) return print(operatorTokenHelp);
+      return withDatabase((database) => runOperatorToken(args, database), "url");
+    },
+  },
   healthcheck: {
     summary: "ask the servers of this machine whether they live: the container's probe",
     run: async (args) => {

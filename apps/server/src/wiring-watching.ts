@@ -134,11 +134,7 @@ export function watched(box: SecretBox, facts: InstanceFacts, metrics: Metrics):
 }
 
 /** Counts a settled call: its outcome, its tokens and its money. */
-export function countSettled(
-  metrics: Metrics,
-  settlement: Settlement,
-  figures: SettledFigures,
-): void {
+export function countSettled(metrics: Metrics, settlement: Settlement, figures: SettledFigures): void {
   const { provider, model, tokens, usageSource: usage_source, outcome } = settlement;
   const { routeMode: route_mode } = settlement.payer;
   metrics.gatewayRequests.inc({ route_mode, provider, outcome });

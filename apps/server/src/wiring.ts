@@ -2,10 +2,7 @@ import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
-import { ownKeyOf } from "./flows/complete/own-key.ts";
-import type { PlannableKey } from "./flows/complete/payers.ts";
 import { plannableFeatures } from "./flows/complete/plan.ts";
-import { keyPlaceOf } from "./flows/key-place.ts";
 import { recordKeyFinding } from "./flows/provider-keys.ts";
 import { createSwitchStopper } from "./flows/stop-switched.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
@@ -23,7 +20,7 @@ import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token
 import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
-import { type Credential, type Credentials, createCredentials } from "./modules/credential/credential.ts";
+import { type Credentials, createCredentials } from "./modules/credential/credential.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import type { DeveloperTokens } from "./modules/identity/developer-tokens.ts";
@@ -33,17 +30,13 @@ import type { OperatorTokens } from "./modules/identity/operator-tokens.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
-import {
-  createCircuits,
-  createUpstreams,
-  type Upstreams,
-} from "./modules/routing/routing.ts";
+import { createCircuits, type Upstreams } from "./modules/routing/routing.ts";
 import { createSwitches, featureTarget, type Switches } from "./modules/switch/switch.ts";
 import { createDirectory, type Directory } from "./modules/tenancy/directory.ts";
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
 import { createOpenAiCompatibleProvider } from "./providers/openai-compatible/openai-compatible.ts";
 import { createProofs } from "./wiring-identity.ts";
-import { configuredUpstreams } from "./wiring-upstreams.ts";
+import { keysIn, upstreamsOf } from "./wiring-keys.ts";
 import { countingRefusals, countSettled, tenantDoorOf, tracingOf, watched } from "./wiring-watching.ts";
 
 /** Everything that the roles of one process share, built once, by hand. */
@@ -246,34 +239,6 @@ function databaseOf(
   });
 }
 
-/** The upstreams that the environment names; the operator's rows are laid over them. */
-function upstreamsOf(
-  config: Config,
-  database: Database,
-  secretBox: SecretBox,
-  switches: Switches,
-  log: Logger,
-): Upstreams {
-  return createUpstreams({
-    database,
-    configured: configuredUpstreams(config.providers),
-    isOff: switches.isOff,
-    openSecret: (sealed, rowId) => {
-      try {
-        return secretBox.open(sealed, {
-          table: "provider_credentials",
-          column: "sealed_secret",
-          rowId,
-          owner: "platform",
-        });
-      } catch (err) {
-        log.error({ err }, "a provider key does not open and is left out");
-        return null;
-      }
-    },
-  });
-}
-
 type Parts = Omit<System, "complete" | "start" | "stop">;
 
 function completeContextOf(parts: Parts): CompleteContext {
@@ -327,33 +292,5 @@ function completeContextOf(parts: Parts): CompleteContext {
       void done.finally(() => metrics.settlementsPending.dec());
     },
     onError: (err) => log.error({ err }, "a request could not be settled yet"),
-  };
-}
-
-/** Own keys and the developer's: where they lead, and what is to be known of them. */
-function keysIn({
-  config,
-  credentials,
-  upstreams,
-  feed,
-}: Parts): Pick<CompleteContext, "keysOf" | "ownKeyOf" | "onKey"> {
-  const placing = { upstreams, production: config.production };
-  const plannable = (key: Credential): PlannableKey => ({
-    ...key,
-    ...(keyPlaceOf(key.provider, placing) ?? { door: "tenant" }),
-  });
-  return {
-    keysOf: {
-      user: async (appId, endUserId) => (await credentials.ofUser(appId, endUserId)).map(plannable),
-      developer: async (appId) => (await credentials.ofApp(appId)).map(plannable),
-    },
-    ownKeyOf: (headers, isSecure) => ownKeyOf(headers, isSecure, (provider) => keyPlaceOf(provider, placing)),
-    onKey: (key, outcome) => {
-      const known = key as PlannableKey & Partial<Credential>;
-      // One that came with its request is known to nobody.
-      if (known.id === null || known.ownerScope === undefined) return;
-      if (outcome === "served") credentials.used(known as Credential, feed.now());
-      else credentials.refused(known as Credential);
-    },
   };
 }

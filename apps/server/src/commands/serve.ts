@@ -146,7 +146,7 @@ async function listen(system: System): Promise<HttpServer[]> {
       monitoring: {
         ...config.metrics,
         allowedCidrs: config.metrics.allowedCidrs,
-        isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
+        isOperatorToken: (token, address) => isOperatorToken(system, token, address),
       },
     });
   // Everything is mounted before anything listens: a table with a hole in it never answers.
@@ -161,10 +161,11 @@ async function listen(system: System): Promise<HttpServer[]> {
       keepaliveMs: config.gateway.keepaliveMs,
       maxInFlight: config.gateway.maxInFlight,
       production: config.production,
-      isOperatorToken: (token) => system.bootstrap.match(token) === "operator",
+      isOperatorToken: (token, address) => isOperatorToken(system, token, address),
       isOtherToken: async (token, address) =>
         system.bootstrap.match(token) !== null ||
-        (await system.developerTokens.find(token, address)) !== null,
+        (await system.developerTokens.find(token, address)) !== null ||
+        (await system.operatorTokens.find(token, address)) !== null,
       onRefused: (code, level) => system.metrics.gatewayRefusals.inc({ code, level }),
       onAuthFailure: (kind) => system.metrics.authFailures.inc({ service: "@modelfaucet/gateway", kind }),
     });
@@ -183,6 +184,12 @@ async function listen(system: System): Promise<HttpServer[]> {
     console.log(`${role} listens on ${address}`);
   }
   return servers.map(({ http }) => http);
+}
+
+/** The bootstrap credential, or a named token of an operator who is not switched off. */
+async function isOperatorToken(system: System, token: string, address: string): Promise<boolean> {
+  if (system.bootstrap.match(token) === "operator") return true;
+  return (await system.operatorTokens.find(token, address))?.operatorStatus === "active";
 }
 
 function consoleOriginsOf(config: Config): string[] {

@@ -1,6 +1,6 @@
-import { byokDisclosureVersion, localDisclosureVersion } from "@modelfaucet/contract/disclosure.ts";
 import { formatUsd, maxUsd, parseUsd, type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
 import type { RouteMode } from "../modules/books/items.ts";
+import { byokDisclosureVersion, localDisclosureVersion } from "../modules/credential/credential.ts";
 import type { SessionContext } from "../modules/identity/session-context.ts";
 import type { WalletState } from "../modules/tenancy/tenancy.ts";
 import { allowedModes, choiceOf, payerContext } from "./complete/choice.ts";

@@ -20,6 +20,8 @@ import {
 import { makeOperator } from "./console-links.ts";
 import { alreadyRotated, refuseEnded } from "./developer-tokens.ts";
 
+/** Who does it, and why where they say so. */
+type ActorWithReason = AuditActor & { reason?: string | undefined };
 type Deps = { database: Pick<Database, "write">; feed: Pick<ChangeFeed, "waitUntilSeen"> };
 
 export type CreateOperatorTokenInput = {
@@ -28,15 +30,18 @@ export type CreateOperatorTokenInput = {
   email: string;
   scopes: readonly OperatorScope[];
   role: OperatorRole | null;
-  /** Absent: 30 days from now. */
+  /** Absent: after `lifeDays`. */
   expiresAt?: string | undefined;
+  /** Absent: 30. */
+  lifeDays?: number | undefined;
+  reason?: string | undefined;
 };
 
 /** A token, told once, with everything that may be shown of it. */
 export type MadeOperatorToken = { token: string; item: OperatorTokenItem };
 
 const dayMs = 86_400_000;
-const usualLifeMs = 30 * dayMs;
+const usualLifeDays = 30;
 const longestLifeMs = 90 * dayMs;
 const prefixCharacters = 15;
 const operating = { purpose: "operator" } as const;
@@ -61,9 +66,9 @@ export async function createOperatorToken(
       role: input.role,
       createdBy: creator.person,
       rotatedFrom: null,
-      expiresAt: await expiryOf(tx, input.expiresAt),
+      expiresAt: await expiryOf(tx, input),
     });
-    await appendMade(tx, actor, "operator_token.create", made.item, {});
+    await appendMade(tx, { ...actor, reason: input.reason }, "operator_token.create", made.item, {});
     return made;
   });
 }
@@ -106,7 +111,7 @@ export async function rotateOperatorToken(
  * Dead on every instance when this answers; may be repeated. The last token that could make others stays.
  * @throws ApiError not_found, conflict
  */
-export async function revokeOperatorToken(deps: Deps, actor: AuditActor, id: string): Promise<void> {
+export async function revokeOperatorToken(deps: Deps, actor: ActorWithReason, id: string): Promise<void> {
   const version = await deps.database.write(operating, async (tx) => {
     // Asked first, because it locks in an order of its own.
     const isLast = await isLastSecurityToken(tx, id);
@@ -121,7 +126,7 @@ export async function revokeOperatorToken(deps: Deps, actor: AuditActor, id: str
     }
     await revokeToken(tx, id);
     await append(tx, {
-      ...actor,
+      ...withReason(actor),
       action: "operator_token.revoke",
       resourceType: "operator_token",
       resourceId: id,
@@ -178,20 +183,26 @@ async function writeToken(
 
 async function appendMade(
   tx: Tx,
-  actor: AuditActor,
+  actor: ActorWithReason,
   action: string,
   item: OperatorTokenItem,
   metadata: Record<string, unknown>,
 ): Promise<void> {
   const resource = { resourceType: "operator_token", resourceId: item.id };
-  await append(tx, { ...actor, ...resource, action, after: item, metadata });
+  await append(tx, { ...withReason(actor), ...resource, action, after: item, metadata });
+}
+
+function withReason({ reason, ...actor }: ActorWithReason) {
+  return { ...actor, reason: reason ?? null };
 }
 
 /** Judged by the database's clock, as every expiry. */
-async function expiryOf(tx: Tx, text: string | undefined): Promise<Date> {
+async function expiryOf(
+  tx: Tx,
+  { expiresAt: text, lifeDays = usualLifeDays }: CreateOperatorTokenInput,
+): Promise<Date> {
   const now = await nowOf(tx);
-  if (text === undefined) return new Date(now + usualLifeMs);
-  const expiresAt = new Date(text);
+  const expiresAt = text === undefined ? new Date(now + lifeDays * dayMs) : new Date(text);
   const lifeMs = expiresAt.getTime() - now;
   if (lifeMs > 0 && lifeMs <= longestLifeMs) return expiresAt;
   throw new ApiError("invalid_request", "expires_at must lie in the future, at most 90 days from now.", {

@@ -18,7 +18,7 @@ export function openPlans(isPriced: (model: string) => boolean = () => true): Pl
     upstreams: {
       find: upstream,
       keyId: () => null,
-    all: () => [],
+      all: () => [],
       configured: () => [],
       allowsOrigin: () => true,
       record: () => {},

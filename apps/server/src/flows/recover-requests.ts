@@ -1,13 +1,7 @@
 import type { Database, Tx } from "../lib/db.ts";
 import { type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
-import type { Books } from "../modules/books/books.ts";
-import {
-  type CloseItem,
-  credits,
-  type KeyClaim,
-  type RouteMode,
-  type Settlement,
-} from "../modules/books/items.ts";
+import { type Books, credits } from "../modules/books/books.ts";
+import type { CloseItem, KeyClaim, RouteMode, Settlement } from "../modules/books/items.ts";
 
 /** A hold whose lease ended: its process has died, or has lost the database for longer than we have. */
 type Abandoned = {

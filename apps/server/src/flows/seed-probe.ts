@@ -1,8 +1,8 @@
 import type { Database } from "../lib/db.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import { parseUsd, type Usd, zeroUsd } from "../lib/money.ts";
-import { type Books, walletSpec } from "../modules/books/books.ts";
-import { credits, type RequestFacts, type Settlement } from "../modules/books/items.ts";
+import { type Books, credits, walletSpec } from "../modules/books/books.ts";
+import type { RequestFacts, Settlement } from "../modules/books/items.ts";
 
 export type Probe = {
   appId: string;

@@ -1,10 +1,10 @@
-import { byokDisclosureVersion } from "@modelfaucet/contract/disclosure.ts";
 import { announce, type ChangeFeed } from "../lib/change-feed.ts";
 import type { Database } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
 import { formatUsd } from "../lib/money.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
 import type { RouteMode } from "../modules/books/items.ts";
+import { byokDisclosureVersion } from "../modules/credential/credential.ts";
 import type { SessionContext } from "../modules/identity/session-context.ts";
 import { readChosenModes, type StoredMode, writeChosenMode } from "../modules/tenancy/tenancy.ts";
 import type { PlannableFeature } from "./complete/plan.ts";

@@ -23,7 +23,7 @@ export type GatewayOptions = {
   keepaliveMs: number;
   maxInFlight: number;
   production: boolean;
-  isOperatorToken: (token: string) => boolean | Promise<boolean>;
+  isOperatorToken: (token: string, address: string) => boolean | Promise<boolean>;
   /** Whether the token is a valid one of another class, which opens nothing here. */
   isOtherToken: (token: string, address: string) => Promise<boolean>;
   onRefused: (code: string, level: string) => void;
@@ -52,7 +52,7 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
     const ok = upstreams.some(isHealthy);
     const token = bearerToken(request);
     if (token === null) return reply.send({ ok });
-    if (!(await options.isOperatorToken(token))) {
+    if (!(await options.isOperatorToken(token, request.ip))) {
       throw new ApiError("forbidden", "Only an operator reads the health of each provider.", {
         details: { required: "op" },
       });

@@ -50,7 +50,7 @@ function createMonitorGate(monitoring: HttpServerOptions["monitoring"]) {
     const token = bearerToken(request);
     if (token !== null) {
       if (wanted && timingSafeEqual(wanted, digestOf(token))) return true;
-      return monitoring.isOperatorToken(token);
+      return monitoring.isOperatorToken(token, request.ip);
     }
     if (forwardingHeaders.some((name) => request.headers[name] !== undefined)) return false;
     const peer = (request.raw.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");

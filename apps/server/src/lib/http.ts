@@ -45,7 +45,7 @@ export type HttpServerOptions = {
   monitoring: {
     token: string | null;
     allowedCidrs: readonly string[];
-    isOperatorToken(token: string): boolean | Promise<boolean>;
+    isOperatorToken(token: string, address: string): boolean | Promise<boolean>;
   };
   timeouts?: Partial<Record<keyof typeof defaultTimeouts, number>>;
 };

@@ -1,4 +1,3 @@
-import { byokDisclosureVersion, localDisclosureVersion } from "@modelfaucet/contract/disclosure.ts";
 import * as routes from "@modelfaucet/contract/routes/apps.ts";
 import { requireApp } from "../../flows/developers-calling.ts";
 import {
@@ -12,6 +11,7 @@ import {
 } from "../../flows/features.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, parseUsd } from "../../lib/money.ts";
+import { byokDisclosureVersion, localDisclosureVersion } from "../../modules/credential/credential.ts";
 import { featureTarget, type Switches } from "../../modules/switch/switch.ts";
 import {
   type App,

@@ -1,4 +1,3 @@
-import { byokDisclosureVersion, coversDisclosure } from "@modelfaucet/contract/disclosure.ts";
 import type { AnswerOf } from "@modelfaucet/contract/route.ts";
 import type {
   addDeveloperProviderKey,
@@ -11,7 +10,13 @@ import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, maxUsd, parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { SecretBox } from "../../lib/secret-box.ts";
 import { readBudgetUse } from "../../modules/books/books.ts";
-import { type CredentialRow, shownStatus, tryOpen } from "../../modules/credential/credential.ts";
+import {
+  byokDisclosureVersion,
+  type CredentialRow,
+  coversDisclosure,
+  shownStatus,
+  tryOpen,
+} from "../../modules/credential/credential.ts";
 import type { Switches } from "../../modules/switch/switch.ts";
 import type { DirectoryApp } from "../../modules/tenancy/tenancy.ts";
 

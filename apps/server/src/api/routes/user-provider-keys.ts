@@ -1,4 +1,3 @@
-import { byokDisclosureVersion, coversDisclosure } from "@modelfaucet/contract/disclosure.ts";
 import * as routes from "@modelfaucet/contract/routes/provider-keys.ts";
 import {
   addKey,
@@ -13,7 +12,13 @@ import type { Database } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { AuditActor } from "../../modules/audit/audit.ts";
-import { type CredentialRow, findKey, listKeys } from "../../modules/credential/credential.ts";
+import {
+  byokDisclosureVersion,
+  type CredentialRow,
+  coversDisclosure,
+  findKey,
+  listKeys,
+} from "../../modules/credential/credential.ts";
 import type { SessionContext } from "../../modules/identity/identity.ts";
 import { type Directory, type DirectoryApp, invalidApp } from "../../modules/tenancy/tenancy.ts";
 import { pageOf } from "../list.ts";

@@ -19,6 +19,7 @@ import type {
 } from "../../providers/provider.ts";
 import { TranslationRefusal, UpstreamError } from "../../providers/provider.ts";
 import { beginAttemptSpan, failAttemptSpan } from "./attempt-span.ts";
+import { failureOf, isCallersFault, isKeyRefused, isUpstreamsFault, isWorthRetrying } from "./failures.ts";
 import type { FundedRoute } from "./hold.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { PlannableKey } from "./payers.ts";
@@ -116,54 +117,6 @@ async function tryRoute(
   }
 }
 
-/** What the client is told of a failed attempt; upstream's own words are never repeated. */
-export function failureOf(error: UpstreamError | null, run: Run): ApiError {
-  const details = { attempts: run.attempts.length, ...unaffordableOf(run) };
-  if (error === null)
-    return new ApiError("no_available_route", "The hold pays for none of the routes.", { details });
-  if (run.route.mode === "byok" && isKeyRefused(error)) {
-    return new ApiError(
-      "byok_key_invalid",
-      "The provider refused your own key; check it there, or enter it again. You were not charged.",
-      { details: { reason: "refused", provider: run.route.provider }, cause: error },
-    );
-  }
-  if (error.refusal === "context_length") {
-    return new ApiError("context_length_exceeded", "The prompt is longer than the model takes; shorten it.", {
-      param: "messages",
-      cause: error,
-    });
-  }
-  if (isCallersFault(error)) {
-    return new ApiError(
-      error.refusal === "unsupported_parameter" ? "unsupported_parameter" : "invalid_request",
-      error.param
-        ? `The provider refused the field ${error.param}.`
-        : "The provider refused this request as malformed.",
-      { ...(error.param ? { param: error.param } : {}), cause: error },
-    );
-  }
-  if (
-    error.kind === "first_byte_timeout" ||
-    error.kind === "idle_timeout" ||
-    error.kind === "total_timeout"
-  ) {
-    return new ApiError("provider_timeout", "The provider did not answer in time; you were not charged.", {
-      details,
-      cause: error,
-    });
-  }
-  const sentence =
-    details.unaffordable_routes > 0
-      ? "The provider failed, and the hold does not pay for the other route; you were not charged."
-      : "The provider failed; you were not charged.";
-  return new ApiError("provider_error", sentence, {
-    details,
-    cause: error,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterSeconds: Math.ceil(error.retryAfterMs / 1000) }),
-  });
-}
-
 async function tryOnce(
   run: Run,
   route: FundedRoute,
@@ -259,9 +212,6 @@ function noteHealth(route: FundedRoute, attempt: UpstreamAttempt, context: Attem
   if (circuit !== null && attempt.failure === null) context.circuits.succeeded(circuit);
 }
 
-const isKeyRefused = (error: UpstreamError): boolean =>
-  error.status === 401 || error.refusal === "key_refused";
-
 type Target = {
   baseUrl: string;
   dialect: "openai" | "anthropic";
@@ -304,28 +254,6 @@ function note(
   return ms;
 }
 
-/** Nothing answered, or it answered that it is broken. */
-function isUpstreamsFault({ kind, status }: UpstreamError): boolean {
-  if (kind === "status") return status !== undefined && status >= 500;
-  return kind === "connect" || kind === "malformed" || kind === "truncated" || kind.endsWith("timeout");
-}
-
-/** 400 and its like: another try, or another provider, would be refused the same way. */
-function isCallersFault(error: UpstreamError): boolean {
-  // Some vendors tell with 400 that it is the account's, and not the request's, fault.
-  if (error.refusal === "model_unknown" || error.refusal === "key_refused" || error.refusal === "quota") {
-    return false;
-  }
-  return error.kind === "status" && error.status !== undefined && [400, 413, 422].includes(error.status);
-}
-
-function isWorthRetrying(error: UpstreamError): boolean {
-  if (error.kind === "connect" || error.kind === "first_byte_timeout" || error.kind === "malformed")
-    return true;
-  if (error.kind !== "status" || error.status === undefined) return false;
-  return error.status === 408 || error.status === 429 || error.status >= 500;
-}
-
 /**
  * Full jitter, or what upstream asked for; false when that is longer than anybody wants to wait.
  * @throws UpstreamError `aborted` when the request was stopped meanwhile
@@ -348,10 +276,6 @@ async function waitBeforeRetry(
   });
   if (run.abort.signal.aborted) throw new UpstreamError("aborted", "the request ended before another try");
   return true;
-}
-
-function unaffordableOf(run: Run): { unaffordable_routes: number } {
-  return { unaffordable_routes: run.held.unaffordable.length };
 }
 
 /** @throws ApiError where the upstream's dialect has no word for a field, anything that is no failure of upstream's */

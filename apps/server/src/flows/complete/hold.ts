@@ -1,25 +1,26 @@
-import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
-import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
+import type { Usd } from "../../lib/money.ts";
 import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import { type Books, isBudget, nobody } from "../../modules/books/books.ts";
 import type { AccountSpec, KeyClaim, OpenItem, OpenResult, RequestFacts } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
-import { boundInputTokens, type InputBound, promptTexts } from "../../modules/metering/metering.ts";
-import {
-  affordableAtCost,
-  affordableOutputTokens,
-  worstCaseCostUsd,
-  worstCaseUsd,
-} from "../../modules/pricing/pricing.ts";
+import { promptTexts } from "../../modules/metering/metering.ts";
+import { affordableAtCost, affordableOutputTokens } from "../../modules/pricing/pricing.ts";
 import type { SpendingLimit } from "../spending-limits.ts";
 import { type Answered, answered, asCounted, KeyBudgetSpent, refusal } from "./hold-refusal.ts";
+import {
+  boundInput,
+  fits,
+  keyBudgetsOf,
+  leastOutputTokens,
+  type Offer,
+  offer,
+  refuseUnfit,
+} from "./offer.ts";
 import type { Route } from "./payers.ts";
 import type { Plan } from "./plan.ts";
 import type { AskedCompletion } from "./request-body.ts";
 
-/** A request is refused rather than answered with a word: below this many output tokens there is no hold. */
-const leastOutputTokens = 16;
 const tokenizerMargin = { exact: 1.05, other: 1.5 };
 
 export type OutputLimit = { requested: number; granted: number; by: string };
@@ -149,148 +150,6 @@ async function openLeasing(item: OpenItem, context: HoldContext): Promise<OpenRe
     }
     return item.isFinal && item.claim ? books.open(item, holdDeadlineMs) : opened;
   }
-}
-
-/** The bound of the prompt on whichever route counts its images dearest. */
-function boundInput(plan: Plan, asked: AskedCompletion): InputBound {
-  const [first, ...others] = plan.routes;
-  const bound = boundInputTokens(asked.body, first!.model);
-  if (bound.images === 0) return bound;
-  return others
-    .map((route) => boundInputTokens(asked.body, route.model))
-    .reduce((most, other) => (other.maxTokens > most.maxTokens ? other : most), bound);
-}
-
-type Offer = {
-  inputTokens: number;
-  minUsd: Usd;
-  maxUsd: Usd;
-  routes: readonly { route: Route; wanted: number; minUsd: Usd; costs: { minUsd: Usd; maxUsd: Usd } }[];
-};
-
-/** From the cheapest that can be admitted to the worst case of the dearest route. */
-function offer(plan: Plan, asked: AskedCompletion, inputTokens: number): Offer {
-  const bound = { inputTokens, choices: asked.choices };
-  const admitted = plan.routes
-    .map((route) => ({ route, wanted: wantedTokens(plan, asked, route) }))
-    .filter(({ route, wanted }) => isCovered(route, { ...bound, outputTokens: wanted }));
-  if (admitted.length === 0) throw priceBelowCost(plan);
-  const routes = admitted.map(({ route, wanted }) => {
-    return {
-      route,
-      wanted,
-      minUsd: worstCaseUsd(route.price, route.rule, least(bound, wanted)),
-      maxUsd: worstCaseUsd(route.price, route.rule, { ...bound, outputTokens: wanted }),
-      costs: {
-        minUsd: worstCaseCostUsd(route.price, least(bound, wanted)),
-        maxUsd: worstCaseCostUsd(route.price, { ...bound, outputTokens: wanted }),
-      },
-    };
-  });
-  const fewest = routes.reduce((min, { minUsd: usd }) => minUsd(min, usd), routes[0]!.minUsd);
-  const most = routes.reduce((max, { maxUsd: usd }) => maxUsd(max, usd), routes[0]!.maxUsd);
-  return {
-    inputTokens,
-    minUsd: fewest,
-    maxUsd: plan.maxPriceUsd === null ? most : maxUsd(fewest, minUsd(most, plan.maxPriceUsd)),
-    routes,
-  };
-}
-
-const least = (bound: { inputTokens: number; choices: number }, wanted: number) => ({
-  ...bound,
-  outputTokens: Math.min(wanted, leastOutputTokens),
-});
-
-function wantedTokens(plan: Plan, asked: AskedCompletion, route: Route): number {
-  const limit = asked.maxOutputTokens ?? plan.feature.policy.limits.max_output_tokens;
-  return Math.min(limit, route.maxOutputTokens);
-}
-
-/** A fixed price admits what it covers at the worst. */
-function isCovered(
-  { rule, price }: Route,
-  bound: { inputTokens: number; outputTokens: number; choices: number },
-): boolean {
-  return rule.basis !== "fixed" || worstCaseCostUsd(price, bound) <= rule.fixedPriceUsd;
-}
-
-function priceBelowCost(plan: Plan): ApiError {
-  return new ApiError(
-    "no_available_route",
-    "This request can cost more than the fixed price of the feature; ask for a shorter answer.",
-    {
-      details: {
-        routes: plan.routes.map(({ mode, provider, model }) => ({
-          route_mode: mode,
-          provider,
-          model,
-          reason: "price_below_cost",
-        })),
-      },
-    },
-  );
-}
-
-/** What the keys' owners allow to be taken of them: an account each, of which the key's cost is taken. */
-function keyBudgetsOf(offered: Offer): AccountSpec[] {
-  const groups = Map.groupBy(offered.routes, ({ route }) => route.key);
-  return [...groups].flatMap(([key, routes]) => {
-    if (!key?.id || key.budgetLimitUsd === null) return [];
-    const costs = routes.map(({ costs }) => costs);
-    const [first] = costs;
-    return {
-      kind: "credential",
-      ownerId: key.id,
-      scopeId: nobody,
-      setBy: routes[0]!.route.mode === "byok" ? "user" : "developer",
-      window: "total",
-      zone: "UTC",
-      limitUsd: key.budgetLimitUsd,
-      costs: {
-        minUsd: costs.reduce((usd, cost) => minUsd(usd, cost.minUsd), first!.minUsd),
-        maxUsd: costs.reduce((usd, cost) => maxUsd(usd, cost.maxUsd), first!.maxUsd),
-      },
-    } satisfies AccountSpec;
-  });
-}
-
-/** What the model and the feature allow, judged before any account is asked. */
-function fits(plan: Plan, offered: Offer): boolean {
-  const { limits } = plan.feature.policy;
-  if (limits.max_input_tokens !== undefined && offered.inputTokens > limits.max_input_tokens) return false;
-  if (plan.maxPriceUsd !== null && offered.minUsd > plan.maxPriceUsd) return false;
-  return offered.routes.some(
-    ({ route }) => offered.inputTokens + leastOutputTokens <= route.price.contextLength,
-  );
-}
-
-function refuseUnfit(plan: Plan, offered: Offer): void {
-  if (fits(plan, offered)) return;
-  const { limits } = plan.feature.policy;
-  if (plan.maxPriceUsd !== null && offered.minUsd > plan.maxPriceUsd) {
-    throw new ApiError(
-      "price_above_maximum",
-      "This request can cost more than the feature allows for one; shorten it.",
-      {
-        details: {
-          limit: "request",
-          maximum_usd: formatUsd(plan.maxPriceUsd),
-          required_usd: formatUsd(offered.minUsd),
-        },
-      },
-    );
-  }
-  const longest = Math.max(...plan.routes.map(({ price }) => price.contextLength));
-  const contextLength = Math.min(limits.max_input_tokens ?? longest, longest);
-  throw new ApiError(
-    "context_length_exceeded",
-    `The prompt is longer than the ${contextLength} tokens that are possible here.`,
-    {
-      param: "messages",
-      details: { context_length: contextLength, prompt_tokens: offered.inputTokens },
-    },
-  );
 }
 
 /** The accounts that may refuse this request: the session's cap, where it has one, the wallet, and every limit. */

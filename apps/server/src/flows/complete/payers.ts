@@ -1,7 +1,7 @@
-import { coversDisclosure } from "@modelfaucet/contract/disclosure.ts";
 import type { EffectivePricing } from "@modelfaucet/contract/manifest.ts";
 import { parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { RouteMode } from "../../modules/books/items.ts";
+import { coversDisclosure } from "../../modules/credential/credential.ts";
 import {
   type ChargeRule,
   type ModelPrice,

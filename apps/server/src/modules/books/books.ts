@@ -19,7 +19,7 @@ export {
 export { readDeveloperMoney } from "./developer-money.ts";
 export { createContinuityCheck } from "./drift.ts";
 export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts";
-export { nobody } from "./items.ts";
+export { credits, nobody } from "./items.ts";
 export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
 export {
   type FoundWallet,
