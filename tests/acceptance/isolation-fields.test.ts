@@ -115,6 +115,8 @@ describe("A152: privileged fields", () => {
       "POST /v1/developer/apps developer_id",
       "POST /v1/developer/apps/:publicAppId/users own",
       "PATCH /v1/developer/apps/:publicAppId/users/:id own",
+      // `suspended` is the developer's to say of its own users.
+      "PATCH /v1/developer/apps/:publicAppId/users/:id status",
     ]);
     for (const path of ["tokens", "apps"]) {
       const body = {
