@@ -206,7 +206,12 @@ function json(
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    response.once("drain", resolve);
-    response.once("close", resolve);
+    const finish = (): void => {
+      response.off("drain", finish);
+      response.off("close", finish);
+      resolve();
+    };
+    response.once("drain", finish);
+    response.once("close", finish);
   });
 }
