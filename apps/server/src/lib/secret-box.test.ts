@@ -14,8 +14,8 @@ test("what is sealed opens again, and looks different every time", () => {
   expect(box.open(box.seal("", place), place)).toBe("");
 });
 
-test("refuses every changed bit", () => {
-  const sealed = box.seal("an app's identity secret", place);
+test("T-18: refuses every changed bit", () => {
+  const sealed = box.seal("an app's identity secret, longer than most of them are", place);
   let tried = 0;
   for (const [part, from] of partsOf(sealed)) {
     const value = Buffer.from(part, "base64url");
@@ -27,7 +27,7 @@ test("refuses every changed bit", () => {
       tried++;
     }
   }
-  expect(tried).toBeGreaterThan(700);
+  expect(tried).toBeGreaterThan(1_000);
 });
 
 test("refuses a spelling of the same bytes that is not ours", () => {
@@ -44,11 +44,30 @@ test.each<Partial<SecretPlace>>([
   expect(() => box.open(box.seal("x", place), { ...place, ...change })).toThrow("tampered");
 });
 
-test.each([4, 8, 12])("refuses a tag of %d bytes", (length) => {
+test.each([4, 8, 12])("T-18: refuses a tag of %d bytes", (length) => {
   const parts = box.seal("a value of some length", place).split(":");
   const sealed = Buffer.from(parts[5]!, "base64url");
   parts[5] = sealed.subarray(0, sealed.length - 16 + length).toString("base64url");
   expect(() => box.open(parts.join(":"), place)).toThrow(SecretOpenError);
+});
+
+test("T-18: a hundred values exchanged between rows open nowhere but at home", () => {
+  const places = Array.from({ length: 100 }, (_, row) => ({ ...place, rowId: `row-${row}` }));
+  const sealed = places.map((at) => box.seal(at.rowId, at));
+  for (const [row, at] of places.entries()) {
+    expect(box.open(sealed[row]!, at)).toBe(at.rowId);
+    expect(() => box.open(sealed[(row + 1) % 100]!, at)).toThrow("tampered");
+  }
+});
+
+test("T-18: of a hundred thousand nonces no two are the same", () => {
+  const nonces = new Set<string>();
+  for (let round = 0; round < 50_000; round++) {
+    const parts = box.seal("", place).split(":");
+    // The wrapped data key carries its nonce in front: sixteen characters are twelve bytes.
+    nonces.add(parts[3]!.slice(0, 16)).add(parts[4]!);
+  }
+  expect(nonces.size).toBe(100_000);
 });
 
 test("refuses parts of another sealed value", () => {
