@@ -1,3 +1,4 @@
+import { uuidV7 } from "@modelfaucet/server/lib/ids.ts";
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
@@ -321,6 +322,79 @@ describe("the choice", () => {
     const refused = await chat(product, session.token, { model: "auto:at_home" });
     expect([refused.status, refused.body.error.code]).toEqual([403, "policy_local_only"]);
     expect(product.stub.billableCalls + vendor.billableCalls).toBe(0);
+  });
+});
+
+describe("the user's own machine", () => {
+  const report = (session: GroundSession, more: Record<string, unknown> = {}) => ({
+    request_id: `req_local_${uuidV7()}`,
+    app_id: ground.publicAppId,
+    end_user_id_hash: session.answer.end_user_id_hash,
+    feature_key: "at_home",
+    route_mode: "local",
+    provider: "ollama",
+    model: "qwen3:8b",
+    input_tokens: 12,
+    output_tokens: 34,
+    usage_source: "estimated",
+    created_at: new Date().toISOString(),
+    ...more,
+  });
+
+  it("A163: its reports are counted once, charge nothing, and come from their user alone", async () => {
+    await ground.setFeature({ route_preference: ["local"], privacy: "local_only" }, {}, "at_home");
+    const session = await fundedSession(product, ground, "1.00");
+    const other = await ground.openSession();
+    const first = report(session);
+    const send = (by: GroundSession, body: unknown) => asUser(by, "POST", "/v1/local/usage-reports", body);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => send(session, first)));
+    const statuses = answers.map(({ body }) => body.items?.[0].status).sort();
+    expect(statuses, answers[0]!.text).toEqual(["accepted", "duplicate", "duplicate", "duplicate"]);
+    const second = report(session);
+    const many = await send(session, {
+      reports: [
+        second,
+        second,
+        first,
+        report(session, { app_id: "another" }),
+        report(other),
+        report(session, { feature_key: "free_key" }),
+        report(session, { feature_key: "no_such" }),
+        report(session, { request_id: `req_local_${uuidV7(Date.now() + 3_600_000)}` }),
+        report(session, { request_id: `req_local_${uuidV7(Date.now() - 40 * 86_400_000)}` }),
+      ],
+    });
+    expect(many.body.items.map(({ status, reason }: Json) => reason ?? status)).toEqual([
+      "accepted",
+      "duplicate",
+      "duplicate",
+      "app",
+      "user",
+      "policy",
+      "feature",
+      "time",
+      "time",
+    ]);
+    expect(
+      (await send(other, { ...first, end_user_id_hash: other.answer.end_user_id_hash })).body.items[0],
+    ).toEqual({
+      request_id: first.request_id,
+      status: "rejected",
+      reason: "id",
+    });
+    const { items } = (await asUser(session, "GET", "/v1/user/usage")).body;
+    expect(items).toHaveLength(2);
+    expect(items.find(({ request_id }: Json) => request_id === first.request_id)).toMatchObject({
+      route_mode: "local",
+      provider: "ollama",
+      charge_usd: "0.00000000",
+      input_tokens: 12,
+      output_tokens: 34,
+      usage_source: "estimated",
+    });
+    expect((await wallet(product, session.token)).balance_usd).toBe("1.00000000");
+    const crowd = await send(session, { reports: Array.from({ length: 101 }, () => first) });
+    expect(crowd.status).toBe(400);
   });
 });
 

@@ -44,6 +44,7 @@ import { adminWalletRoutes } from "./routes/admin-wallets.ts";
 import { appUsageRoutes } from "./routes/app-usage.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { consoleRoutes } from "./routes/console.ts";
+import { debugLogRoutes } from "./routes/debug-log.ts";
 import { developerAccountRoutes } from "./routes/developer-account.ts";
 import { developerAnalyticsRoutes } from "./routes/developer-analytics.ts";
 import { developerAppRoutes } from "./routes/developer-apps.ts";
@@ -53,6 +54,7 @@ import { developerRequestRoutes } from "./routes/developer-requests.ts";
 import { developerUserRoutes } from "./routes/developer-users.ts";
 import { identityRoutes } from "./routes/identity.ts";
 import { limitRoutes } from "./routes/limits.ts";
+import { localUsageRoutes } from "./routes/local-usage.ts";
 import { operatorTokenRoutes } from "./routes/operator-tokens.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { userAccountRoutes } from "./routes/user-account.ts";
@@ -152,6 +154,8 @@ export function mountApi(http: HttpServer, deps: ApiDeps): void {
       ...operatorTokenRoutes(common),
       ...auditRoutes(common),
       ...userModeRoutes(common),
+      ...debugLogRoutes(common),
+      ...localUsageRoutes(common),
     ],
     apiRoutes,
     {

@@ -7,11 +7,13 @@ import * as analytics from "./analytics.ts";
 import * as apps from "./apps.ts";
 import * as audit from "./audit.ts";
 import * as console from "./console.ts";
+import * as debugLog from "./debug-log.ts";
 import * as developer from "./developer.ts";
 import * as gateway from "./gateway.ts";
-import * as keyRotations from "./key-rotations.ts";
 import * as identity from "./identity.ts";
+import * as keyRotations from "./key-rotations.ts";
 import * as limits from "./limits.ts";
+import * as local from "./local.ts";
 import * as modes from "./modes.ts";
 import * as operatorTokens from "./operator-tokens.ts";
 import * as platform from "./platform.ts";
@@ -36,8 +38,10 @@ export const apiRoutes: readonly RouteDefinition[] = [
   providerKeys,
   keyRotations,
   limits,
+  local,
   modes,
   switches,
+  debugLog,
   console,
   identity,
   operatorTokens,
