@@ -236,6 +236,36 @@ describe("A167: exactly what this token may call", () => {
   });
 });
 
+describe("a payer that is asked about", () => {
+  const priceOf = async (token: string, route?: string) => {
+    const url = `${product.gateways[0]}/models`;
+    const headers = { authorization: `Bearer ${token}`, ...(route ? { "x-modelfaucet-route": route } : {}) };
+    const { status, body } = await send(url, "GET", undefined, headers);
+    return { status, price: body.data?.find(({ id }: Json) => id === "stub-text")?.pricing.output_usd };
+  };
+
+  it("is priced before it is chosen, whoever pays now", async () => {
+    await ground.setFeature({ route_preference: ["platform", "byok"] });
+    const asking = await ground.openSession();
+    const credits = await priceOf(asking.token, "platform");
+    expect(credits).toEqual({ status: 200, price: expect.stringMatching(/[1-9]/) });
+    expect(await priceOf(asking.token)).toEqual(credits);
+    const chosen = await send(
+      `${product.api}/v1/user/modes`,
+      "PUT",
+      { mode: "byok" },
+      {
+        authorization: `Bearer ${asking.token}`,
+      },
+    );
+    expect(chosen.status).toBe(200);
+    expect(await priceOf(asking.token)).toEqual({ status: 200, price: undefined });
+    expect(await priceOf(asking.token, "platform")).toEqual(credits);
+    expect(await priceOf(asking.token, "somebody")).toMatchObject({ status: 400 });
+    await ground.setFeature({});
+  });
+});
+
 describe("time that is ours", () => {
   it("A128: the overhead header tells our part alone, and a stream's first chunk is not held back", async () => {
     for (const delay of [0, 400]) {

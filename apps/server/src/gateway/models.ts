@@ -3,18 +3,22 @@ import type { Route } from "../flows/complete/payers.ts";
 import { callableModels, type PlanContext, type PlannableFeature } from "../flows/complete/plan.ts";
 import { ApiError } from "../lib/errors.ts";
 import { formatUsd } from "../lib/money.ts";
+import type { RouteMode } from "../modules/books/items.ts";
 import { type ModelPrice, pricesWithMarkup } from "../modules/pricing/pricing.ts";
 import type { ListedModel } from "../modules/routing/routing.ts";
 import type { JsonObject } from "../providers/provider.ts";
 
-/** GET /v1/models: exactly what this session may call, with the prices that its user pays. */
-export function listModels(context: PlanContext): JsonObject {
-  return { object: "list", data: models(context) };
+/**
+ * GET /v1/models: exactly what this session may call, with the prices that its user pays. `routeMode` is a payer that the
+ * reader asks about, so that each one's price can be shown before it is chosen; `null`: who would pay now.
+ */
+export function listModels(context: PlanContext, routeMode: RouteMode | null): JsonObject {
+  return { object: "list", data: models(context, routeMode) };
 }
 
 /** GET /v1/models/{id}. @throws model_not_found */
-export function findModel(id: string, context: PlanContext): JsonObject {
-  const found = models(context).find((model) => model.id === id);
+export function findModel(id: string, context: PlanContext, routeMode: RouteMode | null): JsonObject {
+  const found = models(context, routeMode).find((model) => model.id === id);
   if (!found) {
     throw new ApiError(
       "model_not_found",
@@ -27,9 +31,9 @@ export function findModel(id: string, context: PlanContext): JsonObject {
   return found;
 }
 
-function models(context: PlanContext): JsonObject[] {
+function models(context: PlanContext, routeMode: RouteMode | null): JsonObject[] {
   return callableModels(context).flatMap(({ id, feature, listed }) => {
-    const route = firstRoute(id, feature, listed, context);
+    const route = firstRoute({ model: id, routeMode }, feature, listed, context);
     if (!route) return [];
     const { price, rule } = route;
     const paid = pricesWithMarkup(price, rule);
@@ -57,13 +61,13 @@ function models(context: PlanContext): JsonObject[] {
 
 /** What would be tried first for a call by that name; `null` where nothing would. */
 function firstRoute(
-  id: string,
+  asked: { model: string; routeMode: RouteMode | null },
   feature: PlannableFeature,
   listed: readonly ListedModel[],
   context: PlanContext,
 ): Route | null {
   try {
-    return planPayers({ model: id, routeMode: null }, feature, { listed, named: null }, context)[0] ?? null;
+    return planPayers(asked, feature, { listed, named: null }, context)[0] ?? null;
   } catch (error) {
     if (error instanceof ApiError) return null;
     throw error;

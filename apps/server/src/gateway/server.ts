@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
 import { planContextOf } from "../flows/complete/plan-context.ts";
+import { readRouteMode } from "../flows/complete/request-body.ts";
 import { credentialClaim } from "../flows/rate-claims.ts";
 import { switchedOff } from "../flows/switched-off.ts";
 import { type BodyMemory, parseJson, readBody } from "../lib/body-memory.ts";
@@ -10,6 +11,7 @@ import { ApiError } from "../lib/errors.ts";
 import type { HttpServer } from "../lib/http.ts";
 import { toApiError } from "../lib/http-errors.ts";
 import { bearerToken, clientRequestId } from "../lib/http-headers.ts";
+import type { RouteMode } from "../modules/books/items.ts";
 import { refuseForeignOrigin, type SessionCache, type SessionContext } from "../modules/identity/identity.ts";
 import { type Circuits, circuitName, type Upstream } from "../modules/routing/routing.ts";
 import { chatCompletions } from "./chat-completions.ts";
@@ -40,11 +42,11 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
   for (const base of ["/v1", ""]) {
     app.post(`${base}/chat/completions`, (request, reply) => complete(request, reply, options));
     app.get(`${base}/models`, async (request, reply) =>
-      reply.send(listModels(await planContext(request, reply, options))),
+      reply.send(listModels(await planContext(request, reply, options), askedPayer(request))),
     );
     app.get(`${base}/models/*`, async (request, reply) => {
       const id = (request.params as { "*": string })["*"];
-      return reply.send(findModel(id, await planContext(request, reply, options)));
+      return reply.send(findModel(id, await planContext(request, reply, options), askedPayer(request)));
     });
   }
   app.get("/health/providers", async (request, reply) => {
@@ -59,6 +61,11 @@ export function mountGateway({ app }: HttpServer, options: GatewayOptions): void
     }
     return reply.send({ ok, providers: upstreams.map((one) => healthOf(one, options.complete.circuits)) });
   });
+}
+
+function askedPayer(request: FastifyRequest): RouteMode | null {
+  const asked = request.headers["x-modelfaucet-route"];
+  return readRouteMode(typeof asked === "string" ? asked : null, null);
 }
 
 async function complete(

@@ -63,7 +63,8 @@ export const listModels = defineRoute({
   auth: { class: "session", scopes: ["chat"] },
   answer: z.strictObject({ object: z.literal("list"), data: z.array(model) }),
   codes: [],
-  summary: "Exactly the models that this token may call, with the prices that its user pays.",
+  summary:
+    "Exactly the models that this token may call, with the prices that its user pays; with `x-modelfaucet-route` as that payer would.",
 });
 
 export const readModel = defineRoute({

@@ -18,14 +18,15 @@ type Listed = {
   pricing?: { input_usd: string; output_usd: string; reasoning_usd?: string; request_usd?: string };
 };
 
-/** The models that the session may call with credits; `auto:<feature>` first, where it is priced. */
+/** The models that the session may call with credits and what they take, whoever pays at the moment. */
 export async function readPrices(
   client: FaucetClient,
   gatewayBaseUrl: string,
   signal: AbortSignal,
 ): Promise<ModelPrice[]> {
   const url = `${gatewayBaseUrl.replace(/\/+$/, "")}/models`;
-  const response = await client.fetch(url, { signal }).catch((cause: unknown) => {
+  const headers = { "x-modelfaucet-route": "platform" };
+  const response = await client.fetch(url, { signal, headers }).catch((cause: unknown) => {
     throw new FaucetNetworkError("The gateway cannot be reached.", { code: "network_error", cause });
   });
   const body = (await response.json().catch(() => ({}))) as { data?: Listed[] };

@@ -136,7 +136,8 @@ function withoutOurs(metadata: unknown): JsonObject | undefined {
 
 const routeModes: readonly string[] = ["platform", "developer_key", "byok", "local"];
 
-function readRouteMode(header: string | null, field: string | null): RouteMode | null {
+/** Who the request itself says shall pay, `null` where it does not. @throws invalid_request */
+export function readRouteMode(header: string | null, field: string | null): RouteMode | null {
   if (header !== null && field !== null && header !== field)
     throw invalid("x-modelfaucet-route", "names another payer than metadata.route_mode");
   const mode = header ?? field;
