@@ -118,6 +118,16 @@ it("killed at any moment it has lost nothing, and the next start goes on", async
   expect(fresh.open(row!.text, keyCanaryPlace)).toBe("modelfaucet");
 });
 
+it("T-18: of a hundred thousand nonces no two are the same", () => {
+  const nonces = new Set<string>();
+  for (let round = 0; round < 50_000; round++) {
+    const parts = fresh.seal("", placeOf("row")).split(":");
+    // The wrapped data key carries its nonce in front: sixteen characters are twelve bytes.
+    nonces.add(parts[3]!.slice(0, 16)).add(parts[4]!);
+  }
+  expect(nonces.size).toBe(100_000);
+});
+
 /** Resolves when so many lines of progress were told. */
 function progressLines(child: ChildProcess, lines: number): Promise<void> {
   return new Promise((resolve, reject) => {
