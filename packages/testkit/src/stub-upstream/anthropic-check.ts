@@ -10,9 +10,11 @@ type Json = any;
  * validation errors) and the types of @anthropic-ai/sdk 1.13.0, November 2026.
  */
 export function refusalOfMessages(body: Json, version: unknown): string | null {
-  if (version !== "2023-06-01") return "anthropic-version: header is required";
+  if (version !== "2026-10-21" && version !== "2023-06-01") return "anthropic-version: header is required";
   if (!isObject(body)) return "body: must be an object";
-  const extra = Object.keys(body).find((name) => !topFields.has(name));
+  const isTaken = (name: string): boolean =>
+    topFields.has(name) || (version === "2023-06-01" && samplingFields.has(name));
+  const extra = Object.keys(body).find((name) => !isTaken(name));
   if (extra !== undefined) return `${extra}: Extra inputs are not permitted`;
   return (
     refusalOfNumbers(body) ??
@@ -24,19 +26,12 @@ export function refusalOfMessages(body: Json, version: unknown): string | null {
 }
 
 const topFields = new Set([
-  ...[
-    "model",
-    "messages",
-    "max_tokens",
-    "system",
-    "stream",
-    "stop_sequences",
-    "temperature",
-    "top_p",
-    "top_k",
-  ],
+  ...["model", "messages", "max_tokens", "system", "stream", "stop_sequences"],
   ...["tools", "tool_choice", "thinking", "metadata", "service_tier", "output_config", "cache_control"],
 ]);
+
+/** Gone in the newer version. Source: https://platform.claude.com/docs/en/api/migration-2026-10-21, November 2026. */
+const samplingFields = new Set(["temperature", "top_p", "top_k"]);
 
 function refusalOfNumbers(body: Json): string | null {
   const { max_tokens, temperature, top_p, stop_sequences, metadata } = body;

@@ -35,7 +35,7 @@ describe("what is sent", () => {
     expect(request).toMatchObject({ method: "POST", path: "/v1/messages" });
     expect(request!.headers).toMatchObject({
       "x-api-key": secret,
-      "anthropic-version": "2023-06-01",
+      "anthropic-version": "2026-10-21",
       "content-type": "application/json",
     });
     expect(request!.headers.authorization).toBeUndefined();
@@ -46,6 +46,19 @@ describe("what is sent", () => {
       stream: false,
     });
     expect(sent).toBe(1);
+  });
+
+  it("names the version that still knows sampling where the request asks for it", async () => {
+    const asked = { messages: [hello], max_tokens: 9, temperature: 0.3 };
+    await bed.whole({ model: "claude-sonnet-4-5", body: asked });
+    await bed.whole({ model: "claude-opus-5", body: asked });
+    await bed.whole({ model: "claude-sonnet-4-5", body: { ...asked, temperature: 1 } });
+    const sent = stub.requests.map(({ headers, body }) => [headers["anthropic-version"], body.temperature]);
+    expect(sent).toEqual([
+      ["2023-06-01", 0.3],
+      ["2026-10-21", undefined],
+      ["2026-10-21", undefined],
+    ]);
   });
 
   it("is nothing at all where a field is refused by name", async () => {

@@ -22,8 +22,14 @@ export type AnthropicOptions = {
   answerLimitBytes: number;
 };
 
-/** Source: https://platform.claude.com/docs/en/api/versioning: the only version there is, read November 2026. */
-const apiVersion = "2023-06-01";
+/**
+ * The newest version has no word for sampling; the one before it is sent with requests that ask for it, of models that
+ * still take it.
+ * Source: https://platform.claude.com/docs/en/api/versioning,
+ * https://platform.claude.com/docs/en/api/migration-2026-10-21, read November 2026.
+ */
+const apiVersion = "2026-10-21";
+const apiVersionWithSampling = "2023-06-01";
 
 /** Speaks Anthropic's messages: base URL `https://api.anthropic.com/v1`, or whoever answers in the same way. */
 export function createAnthropicProvider(options: AnthropicOptions): Provider {
@@ -60,7 +66,7 @@ async function send(outbound: Outbound, call: UpstreamCall, body: JsonObject): P
       url: `${call.baseUrl}/messages`,
       method: "POST",
       headers: {
-        ...headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json"),
+        ...headersFor(call.apiKey, call.stream ? "text/event-stream" : "application/json", versionFor(body)),
         ...call.extraHeaders,
         ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }),
       },
@@ -76,12 +82,18 @@ async function send(outbound: Outbound, call: UpstreamCall, body: JsonObject): P
   }
 }
 
-function headersFor(apiKey: string | null, accept: string): Record<string, string> {
+function versionFor({ temperature, top_p, top_k }: JsonObject): string {
+  return temperature === undefined && top_p === undefined && top_k === undefined
+    ? apiVersion
+    : apiVersionWithSampling;
+}
+
+function headersFor(apiKey: string | null, accept: string, version = apiVersion): Record<string, string> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
     accept,
     "user-agent": "ModelFaucet",
-    "anthropic-version": apiVersion,
+    "anthropic-version": version,
   };
   if (apiKey !== null) headers["x-api-key"] = apiKey;
   return headers;

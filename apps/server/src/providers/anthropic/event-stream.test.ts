@@ -71,7 +71,7 @@ describe("a stream", () => {
     stub.queue("*", behaviour);
     const response = await fetch(`${stub.url}/messages`, {
       method: "POST",
-      headers: { "anthropic-version": "2023-06-01" },
+      headers: { "anthropic-version": "2026-10-21" },
       body: JSON.stringify({ model: "stub-claude", stream: true, max_tokens: 9, messages: [hello] }),
     });
     return { size: (await response.arrayBuffer()).byteLength };

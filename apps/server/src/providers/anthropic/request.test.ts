@@ -17,7 +17,7 @@ function translate(body: JsonObject, model = "stub-claude") {
 function sent(body: JsonObject, model?: string): JsonObject {
   const text = JSON.stringify(translate(body, model).body);
   const parsed = JSON.parse(text) as JsonObject;
-  expect(refusalOfMessages(parsed, "2023-06-01")).toBeNull();
+  expect(refusalOfMessages(parsed, "2026-10-21")).toBeNull();
   return parsed;
 }
 
@@ -333,7 +333,8 @@ describe("sampling", () => {
     ],
     ["claude-sonnet-4-5", { top_p: 0.9 }, { top_p: 0.9 }, []],
     ["claude-opus-4-7", { temperature: 0.2, top_p: 1 }, {}, ["temperature"]],
-    ["claude-sonnet-5-5", { temperature: 1 }, {}, []],
+    ["claude-sonnet-5-5", { temperature: 1, top_p: 1 }, {}, []],
+    ["claude-sonnet-4-5", { temperature: 1, top_p: 0.5 }, { top_p: 0.5 }, []],
     ["stub-claude", { temperature: 0, reasoning_effort: "low" }, {}, ["temperature"]],
   ])("of %s by %j", (model, asked, expected, dropped) => {
     const translated = translate(asked, model);

@@ -116,8 +116,8 @@ function stopSequences(asked: JsonObject, translation: Translation): { stop_sequ
 }
 
 /**
- * Temperature runs from 0 to 1 here. Newer models take neither it nor its like, none takes it with thinking, and one
- * that has a temperature takes no top_p.
+ * Temperature runs from 0 to 1 here, and 1 is what a model does by itself. Newer models take neither it nor its like,
+ * none takes it with thinking, and one that has a temperature takes no top_p.
  * Source: https://platform.claude.com/docs/en/api/messages (temperature, top_p),
  * https://platform.claude.com/docs/en/build-with-claude/extended-thinking (feature compatibility), November 2026.
  */
@@ -132,15 +132,14 @@ function sampling(
   if (isGiven(temperature)) {
     const ok = typeof temperature === "number" && temperature >= 0 && temperature <= 1;
     if (!ok) translation.refuse("temperature", "must be a number from 0 to 1 for this provider");
-    kept.temperature = temperature;
+    if (temperature !== 1) kept.temperature = temperature;
   }
-  if (isGiven(top_p)) kept.top_p = top_p;
+  if (isGiven(top_p) && top_p !== 1) kept.top_p = top_p;
   if (isGiven(top_k)) kept.top_k = top_k;
   for (const name of Object.keys(kept)) {
     const excluded = thinks || !traits.takesSampling || (name === "top_p" && kept.temperature !== undefined);
     if (!excluded) continue;
-    // One is what the model does anyhow.
-    if (kept[name] !== 1 || name === "top_k") translation.drop(name);
+    translation.drop(name);
     delete kept[name];
   }
   return kept;
