@@ -1,20 +1,32 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
 import { gatewayRoutes, operationRoutes } from "@modelfaucet/contract/routes/table.ts";
-import { developerScopes, type Scope, sessionScopes } from "@modelfaucet/contract/scopes.ts";
+import { developerScopes, operatorScopes, type Scope, sessionScopes } from "@modelfaucet/contract/scopes.ts";
 import { consoleOrigin, signInToConsole } from "@modelfaucet/testkit/console.ts";
 import { layGround } from "@modelfaucet/testkit/ground.ts";
 import { type HttpAnswer, type Product, send, startProduct } from "@modelfaucet/testkit/product.ts";
-import { callRoute, digestTables, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
+import {
+  callRoute,
+  digestTables,
+  type OwnedIds,
+  pathOf,
+  routesToWalk,
+} from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { made, makeTenant, randomIds, type Tenant } from "./isolation-tenants.ts";
 
 let product: Product;
 let tenant: Tenant;
+/** What operators own. */
+let operators: Pick<OwnedIds, "operatorTokenId">;
 
 beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres") });
   await layGround(product);
   tenant = await makeTenant(product, "one");
+  const named = { name: "one", email: "operator@example.com", role: "viewer" };
+  operators = {
+    operatorTokenId: made(await product.admin("POST", "/v1/admin/operator-tokens", named)).item.id,
+  };
 });
 afterAll(() => product.stop());
 
@@ -82,6 +94,28 @@ describe("A151: doors", () => {
     },
   );
 
+  it.each(operatorScopes)(
+    "A151: an operator's token with %s alone opens what names that scope, reading, and nothing else",
+    async (scope) => {
+      const { token } = made(
+        await product.admin("POST", "/v1/admin/operator-tokens", {
+          name: "scoped",
+          email: "scoped@example.com",
+          scopes: [scope],
+        }),
+      );
+      const before = await digestTables(product);
+      await expectDoors(
+        { token },
+        (route) =>
+          (route.auth.class === "op" || route.auth.class === "dev_or_op") &&
+          (opensTo(route, scope) || opensTo(route, "operator:read")),
+        { status: 403, code: "forbidden" },
+      );
+      expect(await digestTables(product)).toEqual(before);
+    },
+  );
+
   it.each(sessionScopes)(
     "A151: a session with %s alone opens what names that scope, and nothing else",
     async (scope) => {
@@ -107,7 +141,17 @@ describe("A151: doors", () => {
 
   it("A151: without a token only signing in is open, and only to the console's pages", async () => {
     const open = routes.filter(({ auth }) => auth.class === "none");
-    expect(open.map(routeName)).toEqual(["POST /v1/console/sign-in", "POST /v1/console/token-exchange"]);
+    expect(open.map(routeName)).toEqual([
+      "POST /v1/console/sign-in",
+      "POST /v1/console/token-exchange",
+      "POST /v1/tokens/revoke",
+    ]);
+    // Whoever found a token may say so, from anywhere, and learns nothing by it.
+    const reporting = open.pop()!;
+    for (const headers of [{}, { origin: consoleOrigin }, { origin: "https://app.example.com" }]) {
+      const answer = await callRoute(product, reporting, randomIds(), { token: null, headers });
+      expect({ status: answer.status, body: answer.body }).toEqual({ status: 200, body: { ok: true } });
+    }
     for (const route of open) {
       const ask = (headers: Record<string, string>) =>
         callRoute(product, route, randomIds(), { token: null, headers });
@@ -300,7 +344,7 @@ async function sessionOf(scopes?: string[]): Promise<string> {
 
 /** Ids that are there, the operator's among them. */
 async function existing(): Promise<typeof tenant.ids> {
-  return { ...tenant.ids, provider: "stub" };
+  return { ...tenant.ids, ...operators, provider: "stub" };
 }
 
 function atGateway(route: RouteDefinition, token: string | null, query = ""): Promise<HttpAnswer> {
