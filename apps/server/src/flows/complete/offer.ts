@@ -11,11 +11,11 @@ import type { AskedCompletion } from "./request-body.ts";
 /** A request is refused rather than answered with a word: below this many output tokens there is no hold. */
 export const leastOutputTokens = 16;
 
-/** The bound of the prompt on whichever route counts its images dearest. */
+/** The bound of the prompt on whichever route counts most for it. */
 export function boundInput(plan: Plan, asked: AskedCompletion): InputBound {
   const [first, ...others] = plan.routes;
   const bound = boundInputTokens(asked.body, first!.model);
-  if (bound.images === 0) return bound;
+  if (!bound.dependsOnModel) return bound;
   return others
     .map((route) => boundInputTokens(asked.body, route.model))
     .reduce((most, other) => (other.maxTokens > most.maxTokens ? other : most), bound);

@@ -6,6 +6,8 @@ export type InputBound = {
   images: number;
   /** The most tokens that upstream can count as input. */
   maxTokens: number;
+  /** Another model may count more for the same. */
+  dependsOnModel: boolean;
 };
 
 /**
@@ -26,6 +28,14 @@ const imageTokensByFamily: readonly (readonly [RegExp, number])[] = [
 ];
 
 const imageTokensMax = 48_169;
+
+/**
+ * Claude is told how to use tools, and how to keep to a schema, by a prompt that no request contains: up to 530 tokens
+ * are documented for tools, none for schemas; this is about twice as much.
+ * Source: https://docs.anthropic.com/en/docs/tool-use-pricing-and-tokens,
+ * https://platform.claude.com/docs/en/build-with-claude/structured-outputs (token costs), read November 2026.
+ */
+const claudePromptTokensMax = 1_024;
 
 /** The most tokens that one image can cost with this model. */
 export function imageTokensMaximum(model: string): number {
@@ -49,7 +59,18 @@ export function boundInputTokens(body: JsonObject, model: string): InputBound {
   }
   // JSON escapes only lengthen, so the difference is never below the text that is left.
   const textBytes = Math.max(0, Buffer.byteLength(JSON.stringify(body)) - payloadBytes);
-  return { textBytes, images, maxTokens: textBytes + images * imageTokensMaximum(model) };
+  const prompted = isPrompted(body);
+  const promptTokens = prompted && /(^|\/)claude-/.test(model) ? claudePromptTokensMax : 0;
+  return {
+    textBytes,
+    images,
+    maxTokens: textBytes + images * imageTokensMaximum(model) + promptTokens,
+    dependsOnModel: images > 0 || prompted,
+  };
+}
+
+function isPrompted({ tools, response_format: format }: JsonObject): boolean {
+  return (Array.isArray(tools) && tools.length > 0) || (isObject(format) && format.type === "json_schema");
 }
 
 /** The texts of a prompt, to be counted where upstream reports nothing: what was said, tools and schemas included. */

@@ -292,8 +292,21 @@ describe("boundInputTokens", () => {
     ];
     const bound = boundInputTokens({ messages: [{ role: "user", content }] }, "gpt-4o");
     expect(bound.images).toBe(2);
+    expect(bound.dependsOnModel).toBe(true);
     expect(bound.textBytes).toBeLessThan(400);
     expect(bound.maxTokens).toBe(bound.textBytes + 2 * 1445);
+  });
+
+  it("leaves room for the prompt by which Claude is told of tools and schemas", () => {
+    const messages = [{ role: "user", content: "hi" }];
+    const plain = boundInputTokens({ messages }, "anthropic/claude-opus-5");
+    expect([plain.maxTokens - plain.textBytes, plain.dependsOnModel]).toEqual([0, false]);
+    for (const more of [{ tools: [{}] }, { response_format: { type: "json_schema" } }]) {
+      const claude = boundInputTokens({ messages, ...more }, "claude-opus-5");
+      expect([claude.maxTokens - claude.textBytes, claude.dependsOnModel]).toEqual([1_024, true]);
+      const other = boundInputTokens({ messages, ...more }, "gpt-4o");
+      expect([other.maxTokens - other.textBytes, other.dependsOnModel]).toEqual([0, true]);
+    }
   });
 
   it("counts a data URL inside text as the text that it is", () => {
