@@ -69,6 +69,10 @@ export default defineConfig({
         ],
       },
       {
+        text: "Build with it",
+        items: [{ text: "The client", link: "/sdk" }],
+      },
+      {
         text: "Host it",
         items: [
           { text: "Hosted beta", link: "/hosted-beta" },
