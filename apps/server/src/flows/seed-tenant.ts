@@ -15,11 +15,14 @@ import {
 import {
   type App,
   type AppChange,
+  changeFeature,
   type Developer,
   type EndUser,
+  type Feature,
   insertDeveloper,
   insertEndUser,
   insertFeature,
+  listFeatureVersions,
   readApp,
   readAppKeys,
   readDeveloperByEmail,
@@ -38,8 +41,8 @@ export type Tenant = {
   app: AppChange;
   featureKey: string;
   featureName: string;
-  policy: Policy;
-  pricing: Pricing;
+  /** The feature's manifest by the numbered steps of the seed: each is a version of its own. Never edited, only added to. */
+  manifests: readonly [Manifest, ...Manifest[]];
   externalUserId: string;
   own: boolean;
   openingUsd: Usd;
@@ -47,6 +50,8 @@ export type Tenant = {
   /** Also a token and a session, both revoked: something of every kind to try from elsewhere. */
   withOwnedThings: boolean;
 };
+
+type Manifest = { policy: Policy; pricing: Pricing };
 
 const usd = (text: string): Usd => parseUsd(text)!;
 
@@ -65,8 +70,25 @@ export function demoTenant(deps: Pick<SeedDeps, "production" | "ports">): Tenant
     featureKey: "customer_reply",
     featureName: "客户回复生成",
     // Without `models` the operator's `auto-text` holds.
-    policy: { route_preference: ["platform"], model_policy: "in_order", privacy: "standard" },
-    pricing: { mode: "usage_markup", markup_percent: 30, developer_share_bps: 4000 },
+    manifests: [
+      {
+        policy: { route_preference: ["platform"], model_policy: "in_order", privacy: "standard" },
+        pricing: { mode: "usage_markup", markup_percent: 30, developer_share_bps: 4000 },
+      },
+      {
+        policy: {
+          route_preference: ["local", "byok", "developer_key", "platform"],
+          model_policy: "cheapest_sufficient",
+          privacy: "standard",
+        },
+        pricing: {
+          mode: "usage_markup",
+          markup_percent: 30,
+          byok_fee_usd: "0.0005",
+          developer_share_bps: 4000,
+        },
+      },
+    ],
     externalUserId: "crm-demo-user",
     own: deps.production,
     openingUsd: usd("10"),
@@ -84,8 +106,7 @@ export function isolationTenant(deps: Pick<SeedDeps, "production">): Tenant {
     app: deps.production ? { status: "pending" } : {},
     featureKey: "isolation_probe",
     featureName: "Isolation probe",
-    policy: { route_preference: ["platform"] },
-    pricing: {},
+    manifests: [{ policy: { route_preference: ["platform"] }, pricing: {} }],
     externalUserId: "isolation-user",
     own: deps.production,
     openingUsd: usd("1"),
@@ -160,23 +181,41 @@ async function plantApp(
   return (await readApp(tx, tenant.publicAppId, everyApp))!;
 }
 
+/** The feature at the newest step; one that somebody has edited stays as it is. */
 async function plantFeature(tx: Tx, tenant: Tenant, app: App, rows: SeededRow[]): Promise<void> {
-  const known = await readFeature(tx, app.id, tenant.featureKey);
-  rows.push({ what: `feature ${tenant.featureKey}`, created: known === null });
-  if (known) return;
-  const id = uuidV7();
-  await insertFeature(tx, {
-    id,
-    appId: app.id,
-    developerId: app.developerId,
-    featureKey: tenant.featureKey,
-    displayName: tenant.featureName,
-    policy: tenant.policy,
-    pricing: tenant.pricing,
-    changedBy: "seed",
-  });
-  await audit(tx, "feature.create", "feature", id, { appId: app.id, developerId: app.developerId });
-  await announce(tx, "app", app.id);
+  const { featureKey, featureName: displayName } = tenant;
+  const [first, ...later] = tenant.manifests;
+  const what = `feature ${featureKey}`;
+  const known = await readFeature(tx, app.id, featureKey);
+  const owner = { appId: app.id, developerId: app.developerId };
+  const id = known?.id ?? uuidV7();
+  rows.push({ what, created: known === null });
+  if (!known) {
+    await insertFeature(tx, { id, ...owner, featureKey, displayName, ...first, changedBy: "seed" });
+    await audit(tx, "feature.create", "feature", id, owner);
+    await announce(tx, "app", app.id);
+  }
+  let { version } = known ?? { version: 1 };
+  const isUntouched = known === null || (await isOfTheSeedAlone(tx, known));
+  for (const [index, manifest] of later.entries()) {
+    const step = index + 2;
+    const created = isUntouched && version === step - 1;
+    rows.push({ what: `${what}, step ${step}`, created });
+    if (!created) continue;
+    await changeFeature(tx, { id, appId: app.id, displayName, ...manifest, changedBy: "seed" });
+    await audit(tx, "feature.update", "feature", id, owner);
+    await announce(tx, "app", app.id);
+    version = step;
+  }
+}
+
+/** Whether no version of it was made by anybody else. */
+async function isOfTheSeedAlone(
+  tx: Tx,
+  feature: Pick<Feature, "appId" | "id" | "version">,
+): Promise<boolean> {
+  const versions = await listFeatureVersions(tx, feature, { limit: feature.version });
+  return versions.every(({ changedBy }) => changedBy === "seed");
 }
 
 async function plantUser(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { runSeed } from "../commands/seed.ts";
+import type { Tx } from "../lib/db.ts";
 import { systemOwners } from "../modules/books/books.ts";
 import { readSettings } from "../modules/tenancy/tenancy.ts";
 import { updateApp } from "./apps.ts";
@@ -59,6 +60,7 @@ describe("the seed", () => {
         featureKey: "customer_reply",
         displayName: "客户回复生成",
         models: ["simulated/sim-small", "simulated/sim-large"],
+        routePreference: ["local", "byok", "developer_key", "platform"],
       },
     ]);
   });
@@ -76,6 +78,46 @@ describe("the seed", () => {
     });
     await seed(seedDeps(), { demo: true });
     expect((await facts()).origins).toEqual(["https://kept.example.com"]);
+  });
+
+  it("brings a demo feature that nobody has edited to the newest step, version by version", async () => {
+    const demo = async () => {
+      const [row] = await bed.database.read(
+        { purpose: "operator" },
+        (tx) => tx`select f.version, f.policy ->> 'model_policy' as model_policy,
+            array(select v.changed_by || ' ' || (v.policy -> 'route_preference')::text from feature_versions v
+              where v.app_id = f.app_id and v.feature_id = f.id order by v.version) as versions
+          from app_features f where f.feature_key = 'customer_reply'`,
+      );
+      return row;
+    };
+    const grown = {
+      version: 2,
+      model_policy: "cheapest_sufficient",
+      versions: ['seed ["platform"]', 'seed ["local", "byok", "developer_key", "platform"]'],
+    };
+    expect(await demo()).toEqual(grown);
+    const asOperator = (work: (tx: Tx) => Promise<unknown>) =>
+      bed.database.write({ purpose: "operator" }, async (tx) => void (await work(tx)));
+    const setVersions = (changedBy: string) =>
+      asOperator(
+        (
+          tx,
+        ) => tx`update app_features set policy = '{"route_preference": ["platform"]}', version = version + 1
+          where feature_key = 'customer_reply'`,
+      ).then(() =>
+        asOperator(
+          (
+            tx,
+          ) => tx`insert into feature_versions (app_id, feature_id, version, developer_id, display_name, policy, pricing, changed_by)
+            select app_id, id, version, developer_id, display_name, policy, pricing, ${changedBy}
+            from app_features where feature_key = 'customer_reply'`,
+        ),
+      );
+    await setVersions("developer");
+    const again = await seed(seedDeps(), { demo: true });
+    expect(again.filter(({ created }) => created)).toEqual([]);
+    expect(await demo()).toMatchObject({ version: 3, model_policy: null });
   });
 
   it("leaves nothing of the isolation tenant usable", async () => {
