@@ -2,13 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import packageFacts from "../../package.json" with { type: "json" };
-import { ConfigurationError, type Environment } from "../config/load.ts";
+import { ConfigurationError, type Environment } from "../config/environment.ts";
 import { type Home, homeAt } from "../home/home.ts";
-import { runDoctor } from "./doctor.ts";
-import { runGrants, runRevoke } from "./grants.ts";
-import { runPair } from "./pair.ts";
-import { runStart } from "./start.ts";
-import { runStatus } from "./status.ts";
 
 /** What every command gets, and all of its way out. */
 export type CommandContext = {
@@ -56,21 +51,38 @@ export type Values = Readonly<Record<string, string | boolean | undefined>>;
 const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 
+/** Each is loaded when it is called: the small ones need little of the rest. */
 const commands: Record<string, Command> = {
   start: {
     options: { port: text, config: text, "ollama-base-url": text, "ollama-api-key": text, json: flag },
     positionals: 0,
-    run: runStart,
+    run: async (context, values) => (await import("./start.ts")).runStart(context, values),
   },
   pair: {
     options: { origin: text, native: text, models: text, "expires-days": text },
     positionals: 0,
-    run: runPair,
+    run: async (context, values) => (await import("./pair.ts")).runPair(context, values),
   },
-  grants: { options: { json: flag }, positionals: 0, run: runGrants },
-  revoke: { options: { all: flag }, positionals: 1, run: runRevoke },
-  status: { options: { json: flag }, positionals: 0, run: runStatus },
-  doctor: { options: { json: flag }, positionals: 0, run: runDoctor },
+  grants: {
+    options: { json: flag },
+    positionals: 0,
+    run: async (context, values) => (await import("./grants.ts")).runGrants(context, values),
+  },
+  revoke: {
+    options: { all: flag },
+    positionals: 1,
+    run: async (...call) => (await import("./grants.ts")).runRevoke(...call),
+  },
+  status: {
+    options: { json: flag },
+    positionals: 0,
+    run: async (context, values) => (await import("./status.ts")).runStatus(context, values),
+  },
+  doctor: {
+    options: { json: flag },
+    positionals: 0,
+    run: async (context, values) => (await import("./doctor.ts")).runDoctor(context, values),
+  },
 };
 
 /** Runs one command line and gives its exit code. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { ConfigurationError, type Environment } from "../config/load.ts";
+import { ConfigurationError, type Environment } from "../config/environment.ts";
 import type { Home } from "../home/home.ts";
 
 /** The file of settings: a named one must be there, the one in the home folder may be missing. */

@@ -1,4 +1,3 @@
-import { loadSettings } from "../config/load.ts";
 import { openGrants } from "../grants/grants.ts";
 import { originOfUrl } from "../grants/origin.ts";
 import { createHome } from "../home/home.ts";
@@ -15,7 +14,7 @@ import {
 import { configPathOf } from "./config-path.ts";
 
 /** Lists waiting requests, or makes a code or a token in advance. */
-export function runPair(context: CommandContext, values: Values): number {
+export async function runPair(context: CommandContext, values: Values): Promise<number> {
   const origin = textFlag(values, "origin");
   const native = textFlag(values, "native");
   const models = modelGlobs(values);
@@ -28,7 +27,7 @@ export function runPair(context: CommandContext, values: Values): number {
     return listWaiting(context);
   }
   createHome(context.home);
-  const terms = { models: models ?? ["*"], expireAfterDays: days ?? defaultDays(context) };
+  const terms = { models: models ?? ["*"], expireAfterDays: days ?? (await defaultDays(context)) };
   return origin !== undefined
     ? prepare(context, origin, terms)
     : native !== undefined
@@ -82,6 +81,7 @@ function modelGlobs(values: Values): string[] | undefined {
 }
 
 /** The file's own, where it can be read. */
-function defaultDays({ home, environment }: CommandContext): number {
+async function defaultDays({ home, environment }: CommandContext): Promise<number> {
+  const { loadSettings } = await import("../config/load.ts");
   return loadSettings(configPathOf(home, environment), {}, environment).expireAfterDays;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isLoopbackHost, isRefusedHost } from "./address.ts";
+import { ConfigurationError, type Environment } from "./environment.ts";
 import { type Fault, faultLine, pathText, type ReadFile, readBridgeFile, sortedFaults } from "./file.ts";
 import type { BridgeFile, EndpointEntry } from "./schema.ts";
 import {
@@ -12,20 +13,8 @@ import {
   type EndpointSettings,
 } from "./settings.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** What flags say; each goes before the environment, which goes before the file. */
 export type SettingFlags = { port?: number; ollamaBaseUrl?: string; ollamaApiKey?: string };
-
-/** Settings that cannot be used: one line per fault. */
-export class ConfigurationError extends Error {
-  readonly lines: readonly string[];
-  constructor(lines: readonly string[]) {
-    super(lines.join("\n"));
-    this.name = "ConfigurationError";
-    this.lines = lines;
-  }
-}
 
 /**
  * The settings of this bridge.

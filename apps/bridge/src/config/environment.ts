@@ -1,0 +1,11 @@
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Settings that cannot be used: one line per fault. */
+export class ConfigurationError extends Error {
+  readonly lines: readonly string[];
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.name = "ConfigurationError";
+    this.lines = lines;
+  }
+}
