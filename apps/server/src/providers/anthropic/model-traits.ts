@@ -6,6 +6,8 @@ export type ModelTraits = {
   withoutThinking: "disabled" | "between_tools" | null;
   /** Temperature, top_p and top_k other than their defaults. */
   takesSampling: boolean;
+  /** A choice that makes it call a tool. */
+  takesForcedTool: boolean;
 };
 
 /**
@@ -13,6 +15,7 @@ export type ModelTraits = {
  * version is taken for a current model that takes sampling: whoever runs it will say if it does not.
  * - Claude 4.5 and older take `budget_tokens` alone; 4.6 brought adaptive thinking, 4.7 ended budgets and sampling.
  * - Fable, Mythos and Opus from 5.5 on always think; Sonnet and Haiku from 5.5 on have `between_tools`.
+ * - Opus and Sonnet from 5.5 on, Fable and Mythos from 5.1 on refuse to be forced to call a tool.
  * Source: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking,
  * https://platform.claude.com/docs/en/models/opus-5-5/migration-guide,
  * https://platform.claude.com/docs/en/models/sonnet-5-5/overview, read November 2026.
@@ -23,8 +26,16 @@ export function traitsOf(model: string): ModelTraits {
     thinking: version !== null && version < 406 ? "budget" : "adaptive",
     withoutThinking: withoutThinking(family, version),
     takesSampling: version === null || version < 407,
+    takesForcedTool: version === null || version < (forcedToolsUntil[family ?? ""] ?? Infinity),
   };
 }
+
+const forcedToolsUntil: Readonly<Record<string, number>> = {
+  opus: 505,
+  sonnet: 505,
+  fable: 501,
+  mythos: 501,
+};
 
 function withoutThinking(family: string | null, version: number | null): ModelTraits["withoutThinking"] {
   if (family === "fable" || family === "mythos") return null;

@@ -251,6 +251,16 @@ describe("tools", () => {
     [{ tools: [{ type: "custom", custom: { name: "c" } }] }, "tools[0].type"],
     [{ tools: [weather], tool_choice: { type: "allowed_tools" } }, "tool_choice"],
   ])("are refused in the form %j", (body, param) => expect(refusal(body).param).toBe(param));
+
+  it("are not forced upon a model that cannot be forced", () => {
+    for (const model of ["claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1"]) {
+      expect(refusal({ tools: [weather], tool_choice: "required" }, model).param).toBe("tool_choice");
+      expect(sent({ tools: [weather], tool_choice: "none" }, model).tool_choice).toEqual({ type: "none" });
+    }
+    for (const model of ["claude-opus-5", "claude-haiku-4-5-20251001", "claude-fable-5"]) {
+      expect(sent({ tools: [weather], tool_choice: "required" }, model).tool_choice).toEqual({ type: "any" });
+    }
+  });
 });
 
 describe("thinking", () => {

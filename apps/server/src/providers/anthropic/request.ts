@@ -20,7 +20,7 @@ export function translateRequest(asked: JsonObject, model: string, stream: boole
   refuseUntranslatable(asked, translation);
   const traits = traitsOf(model);
   const maxTokens = maxTokensOf(asked, translation);
-  const tools = translateTools(asked, translation);
+  const tools = translateTools(asked, traits, translation);
   const forcesTool = tools.tool_choice?.type === "any" || tools.tool_choice?.type === "tool";
   const { thinking, effort } = translateThinking(asked, traits, { maxTokens, forcesTool }, translation);
   const { system, messages } = translateMessages(asked, translation);

@@ -1,12 +1,13 @@
 import type { JsonObject } from "../provider.ts";
 import { isObject } from "../upstream-failure.ts";
 import { cacheControl } from "./cache-control.ts";
+import type { ModelTraits } from "./model-traits.ts";
 import type { Translation } from "./translation.ts";
 
 export type Tools = { tools?: JsonObject[]; tool_choice?: JsonObject };
 
 /** OpenAI's functions as Anthropic's tools, with the choice among them. */
-export function translateTools(body: JsonObject, translation: Translation): Tools {
+export function translateTools(body: JsonObject, traits: ModelTraits, translation: Translation): Tools {
   for (const legacy of ["functions", "function_call"]) {
     if (body[legacy] !== undefined && body[legacy] !== null) {
       translation.refuse(legacy, "is OpenAI's old form, which this provider has no word for; use tools");
@@ -18,6 +19,9 @@ export function translateTools(body: JsonObject, translation: Translation): Tool
   if (given.length === 0) return {};
   const tools = (given as unknown[]).map((tool, index) => toolOf(tool, `tools[${index}]`, translation));
   const tool_choice = choiceOf(body, translation);
+  if ((tool_choice?.type === "any" || tool_choice?.type === "tool") && !traits.takesForcedTool) {
+    translation.refuse("tool_choice", "must be auto or none: this model cannot be made to call a tool");
+  }
   return { tools, ...(tool_choice === null ? {} : { tool_choice }) };
 }
 
