@@ -363,6 +363,19 @@ describe("upkeep", () => {
   });
 });
 
+it("a rotation of the encryption key that nobody finishes", async () => {
+  const id = uuidV7();
+  await superuser`insert into key_rotations (id, key_id, old_key_ids, kind, status, total, done, reason, started_by)
+    values (${id}, 'aaaaaaaa', '{bbbbbbbb}', 'encryption', 'overlap', 5, 5, 'test', 'test')`;
+  const rotations = async () => (await open()).filter((name) => name.startsWith("key_rotation_open "));
+  await hours(6 * 24);
+  expect(await rotations()).toEqual([]);
+  await hours(7 * 24 + 1);
+  expect(await rotations()).toEqual([`key_rotation_open ${id}`]);
+  await superuser`update key_rotations set status = 'finished', finished_at = mf_now()`;
+  expect(await rotations()).toEqual([]);
+});
+
 const isUpkeep = (name: string): boolean => /^(backup_old|restore_untested) /.test(name);
 
 describe("one evaluation", () => {

@@ -79,6 +79,10 @@ export function createMetrics(build: { version: string; schema: string }) {
       "backup_age_seconds",
       "Seconds since the snapshot of the newest backup; without end while there is none.",
     ),
+    keysPending: gauge(
+      "keys_pending",
+      "Sealed values that still need an old key, while a rotation runs; 1 until it is finished.",
+    ),
     projectorLagSeconds: gauge(
       "projector_lag_seconds",
       "Age of the oldest row of the log that a projector has not read.",

@@ -12,6 +12,7 @@ import type { Outbound } from "../lib/outbound.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { newestBackups } from "../modules/backup/backup.ts";
 import { type Books, createContinuityCheck } from "../modules/books/books.ts";
+import { readOpenRotation } from "../modules/key-rotation/key-rotation.ts";
 import { createProjectors, readProjectors } from "../projectors/projectors.ts";
 import { checkBooks, checkDeepSums } from "./books-checking.ts";
 import { createJobs } from "./jobs.ts";
@@ -132,6 +133,8 @@ async function readGauges({ database, metrics }: WorkerParts): Promise<void> {
   metrics.walletsInDebt.set(row!.debt);
   const { ageSeconds } = await database.read({ purpose: "operator" }, newestBackups);
   metrics.backupAgeSeconds.set(ageSeconds ?? Number.POSITIVE_INFINITY);
+  const rotation = await database.read({ purpose: "cache" }, readOpenRotation);
+  metrics.keysPending.set(rotation === null ? 0 : Math.max(1, rotation.total - rotation.done));
   const states = await database.read({ purpose: "projection" }, readProjectors);
   for (const { name, state, lag_seconds: lag } of states) {
     if (state === "live") metrics.projectorLagSeconds.set({ projector: name }, lag);

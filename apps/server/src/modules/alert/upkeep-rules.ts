@@ -43,4 +43,15 @@ export const upkeepRules: readonly AlertRule[] = [
       from (select 1 from usage_events_default limit 1000) r having count(*) > 0`,
     prometheus: null,
   },
+  {
+    name: "key_rotation_open",
+    kind: "ticket",
+    title: "A rotation of the encryption key has been open for seven days.",
+    remedy: "See `mf rotate-keys status` for what is left, then `mf rotate-keys finish`, and take the old key away.",
+    quietSeconds: 0,
+    conditions: (tx) => tx<Condition[]>`
+      select id::text as target, jsonb_build_object('status', status, 'done', done, 'total', total, 'unopened', unopened) as details
+      from key_rotations where status <> 'finished' and started_at < mf_now() - interval '7 days'`,
+    prometheus: { expr: "modelfaucet_keys_pending > 0", for: "7d" },
+  },
 ];
