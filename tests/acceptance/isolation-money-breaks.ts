@@ -144,4 +144,17 @@ export const moneyBreaks: Break[] = [
     }),
     () => ({ key: planted }),
   ),
+  foreignRow(
+    "debug_logs",
+    "debug_logs",
+    "a call of another app's user is recorded",
+    (ids) => ({
+      app_id: ids.demo.app,
+      developer_id: ids.demo.developer,
+      end_user_id: ids.other.user,
+      sealed_bodies: "mfenc:v2:planted",
+      created_at: now,
+    }),
+    () => ({ request_id: planted }),
+  ),
 ];

@@ -3,6 +3,7 @@ import { developerScopes } from "@modelfaucet/contract/scopes.ts";
 import { chat, credit, type GroundSession } from "@modelfaucet/testkit/ground.ts";
 import type { HttpAnswer, Product } from "@modelfaucet/testkit/product.ts";
 import type { OwnedIds } from "@modelfaucet/testkit/route-walk.ts";
+import { expect } from "vitest";
 
 /** A developer with an app, a feature, an end user with money, a call, a receipt, and a token of every scope. */
 export type Tenant = { ids: OwnedIds; token: string; session: GroundSession };
@@ -65,8 +66,7 @@ export async function makeUser(
   );
   const session = { token: opened.session_token, userId: opened.end_user_id, user, answer: opened };
   await credit(product, session.userId, "1.00");
-  const answer = made(await chat(product, session.token, { model: "stub-flat" }));
-  const requestId = answer.modelfaucet.request_id;
+  const requestId = await recordedCall(product, publicAppId, token, session.token);
   const ids = {
     ...randomIds(),
     publicAppId,
@@ -78,6 +78,25 @@ export async function makeUser(
     ...(await insertKeys(product, publicAppId, session.userId)),
   };
   return { session, ids };
+}
+
+/** A call that stands in the app's debug log too. */
+async function recordedCall(
+  product: Product,
+  publicAppId: string,
+  token: string,
+  session: string,
+): Promise<string> {
+  const log = (method: string, body?: unknown) =>
+    product.call(method, `/v1/developer/apps/${publicAppId}/debug-log`, body, { token });
+  made(await log("POST", { minutes: 1, reason: "test" }));
+  const answer = made(await chat(product, session, { model: "stub-flat" }));
+  const { request_id: requestId } = answer.modelfaucet;
+  await expect
+    .poll(async () => made(await log("GET")).items.map((item: { request_id: string }) => item.request_id))
+    .toContain(requestId);
+  made(await log("DELETE"));
+  return requestId;
 }
 
 /** A key of the user and one of the developer, switched off, so that nothing ever opens or sends what they hold. */

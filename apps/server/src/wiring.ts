@@ -21,6 +21,7 @@ import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";
 import { type Credentials, createCredentials } from "./modules/credential/credential.ts";
+import { createDebugLogs, type DebugLogs } from "./modules/debug-log/debug-log.ts";
 import { type BootstrapCredentials, createBootstrapCredentials } from "./modules/identity/bootstrap.ts";
 import { type ConsoleSessions, createConsoleSessions } from "./modules/identity/console-sessions.ts";
 import type { DeveloperTokens } from "./modules/identity/developer-tokens.ts";
@@ -70,6 +71,7 @@ export type System = {
   inFlight: InFlight;
   bodyMemory: BodyMemory;
   rates: RateLimiter;
+  debugLogs: DebugLogs;
   bootstrap: BootstrapCredentials;
   complete: CompleteContext;
   /** Starts the memory copies; resolves when they are whole. */
@@ -196,6 +198,7 @@ export async function createSystem(
     metrics.streamsOpen.set(inFlight.streams);
     for (const state of ["used", "waiting"] as const) metrics.dbPool.set({ state }, database.load[state]);
   }, gaugeEveryMs).unref();
+    debugLogs: createDebugLogs({ database, secretBox, onError }),
   feed.on("prices", () => prices.reload());
   feed.on("provider", () => upstreams.reload());
   return {
@@ -207,7 +210,7 @@ export async function createSystem(
     },
     stop: async () => {
       clearInterval(gauges);
-      await credentials.stop();
+      await Promise.all([credentials.stop(), system.debugLogs.stop()]);
       await system.tracing?.close(tracesGoodbyeMs);
       inFlight.close();
       rates.close();
@@ -284,6 +287,9 @@ function completeContextOf(parts: Parts): CompleteContext {
     onStage: (stage, ms) => {
       metrics.overheadMs.observe({ stage }, ms);
       if (stage === "total") parts.facts.called(ms);
+    debugLogs: parts.debugLogs,
+    isRecording: async (appId) =>
+      ((await parts.directory.app(appId))?.debugLogUntilMs ?? 0) > parts.feed.now(),
     },
     onSettled: (settlement, figures) => countSettled(metrics, settlement, figures),
     onLate: (done) => {

@@ -82,6 +82,7 @@ const bodies: Readonly<Record<string, Record<string, unknown>>> = {
   "PUT /v1/developer/apps/:publicAppId/features/:featureKey": { display_name: "Walk" },
   "PATCH /v1/developer/apps/:publicAppId/features/:featureKey": { display_name: "Walk" },
   "POST /v1/developer/apps/:publicAppId/features/validate": { policy: {}, pricing: {} },
+  "POST /v1/developer/apps/:publicAppId/debug-log": { minutes: 1, reason: "walk" },
   "POST /v1/developer/apps/:publicAppId/users": { external_user_id: "walk-new" },
   "PATCH /v1/developer/apps/:publicAppId/users/:id": { own: true, reason: "walk" },
   "POST /v1/admin/developers": { email: "walk@example.com", name: "Walk", reason: "walk" },

@@ -6,7 +6,7 @@ import { type Database, sqlState } from "../lib/db.ts";
 
 export const retentionHelp = `usage: pnpm mf retention run [--dry-run] [--to <folder>] [--json]
 Removes what its time is over for: sessions (RETENTION_SESSIONS_DAYS), idempotency keys (RETENTION_IDEMPOTENCY_HOURS), kept
-answers after a day, limits whose window ended 400 days ago, and whole months of usage (RETENTION_USAGE_MONTHS), which are
+answers and recorded calls after a day, limits whose window ended 400 days ago, and whole months of usage (RETENTION_USAGE_MONTHS), which are
 exported with a checksum first. 0 keeps. Entries of the ledger are never removed, and what belongs to an open request stays.
 
   --dry-run       counts what would go, and changes nothing

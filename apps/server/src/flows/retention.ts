@@ -1,6 +1,7 @@
 import type { Database, Tx } from "../lib/db.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
 import { countEndedRows, type EndedRows, removeEndedRows } from "../modules/books/books.ts";
+import { countEndedDebugRows, removeEndedDebugRows } from "../modules/debug-log/debug-log.ts";
 import {
   countEndedSessions,
   countSpentUserTokens,
@@ -16,7 +17,7 @@ export type RetentionLimits = {
 };
 
 /** How many rows of each kind went, or would go. */
-export type Retained = Record<EndedRows | "sessions" | "user_token_uses", number>;
+export type Retained = Record<EndedRows | "sessions" | "user_token_uses" | "debug_logs", number>;
 
 type Kind = {
   name: keyof Retained;
@@ -92,6 +93,7 @@ function kindsOf({ sessionsDays, idempotencyHours }: RetentionLimits): Kind[] {
     ...(sessionsDays > 0 ? [sessions] : []),
     { name: "user_token_uses", count: countSpentUserTokens, remove: removeSpentUserTokens },
     ofBooks("kept_answers"),
+    { name: "debug_logs", count: countEndedDebugRows, remove: removeEndedDebugRows },
     ...(idempotencyHours > 0 ? [ofBooks("idempotency_keys")] : []),
     ofBooks("budgets"),
     ofBooks("limit_accounts"),
@@ -103,6 +105,7 @@ const nothing = (): Retained => ({
   user_token_uses: 0,
   kept_answers: 0,
   idempotency_keys: 0,
+  debug_logs: 0,
   budgets: 0,
   limit_accounts: 0,
 });

@@ -22,6 +22,8 @@ export type GatewayCall = {
   rawBody: Buffer;
   /** Whether it came over TLS, or from this very machine where nothing is at stake. */
   isSecure: boolean;
+  /** Whether the app's debug log is on. */
+  isRecorded: boolean;
   startedAt: number;
   /** Headers that every answer carries: request id, CORS. */
   headers: Readonly<Record<string, string>>;
@@ -59,6 +61,7 @@ export async function chatCompletions(
         },
       },
       isSecure: call.isSecure,
+      isRecorded: call.isRecorded,
       startedAt: call.startedAt,
       trace: request.trace,
     },

@@ -33,6 +33,8 @@ export type GatewayOptions = {
 };
 
 const requestIdPrefix = "req_".length;
+/** Until then the end of a session is noticed as the request begins. */
+const longReadMs = 500;
 
 /**
  * Puts the OpenAI-compatible routes on the gateway's server: under `/v1`, and without it for clients whose base URL was
@@ -79,13 +81,18 @@ async function complete(
       retryAfterSeconds: 1,
     });
   }
-  const session = await authenticated(request, options);
+  let session = await authenticated(request, options);
   const authMs = performance.now() - askedAt;
   options.complete.onStage("auth", authMs);
+  // Told with every answer of that time, refusals among them.
+  const isRecorded = await options.complete.isRecording(session.appId);
+  if (isRecorded) reply.header("x-modelfaucet-debug-log", "on");
   const rawBody = await readBody(request.raw, reply.raw, {
     limitBytes: options.bodyLimitBytes,
     memory: options.bodyMemory,
   });
+  // A body may take minutes to come, and a session end meanwhile: who sent it is asked again.
+  if (performance.now() - askedAt > longReadMs) session = await authenticated(request, options);
   // How long a client takes to send its body is no time of ours.
   const startedAt = performance.now() - authMs;
   try {
@@ -101,6 +108,7 @@ async function complete(
         startedAt,
         headers: reply.getHeaders() as Record<string, string>,
         isSecure: isSecure(request, options.production),
+        isRecorded,
       },
       { context: options.complete, keepaliveMs: options.keepaliveMs, toApiError },
     );

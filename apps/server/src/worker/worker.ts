@@ -1,3 +1,4 @@
+import { removeEndedDebugCalls } from "../flows/debug-log.ts";
 import { type AlertWebhook, deliverNotices } from "../flows/deliver-notices.ts";
 import { evaluateAlerts } from "../flows/evaluate-alerts.ts";
 import { resealInBackground } from "../flows/key-rotation.ts";
@@ -90,6 +91,7 @@ export function createWorker(parts: WorkerParts): Worker {
           await tx`select mf_ensure_usage_partitions()`;
         }),
       );
+      jobs.every("debug_logs", config.minuteMs, () => endDebugLogs(parts));
       jobs.every("retention", retentionEveryMs, () => retain(parts));
       jobs.every("key_rotation", rotationEveryMs, () => resealInBackground(parts));
     },
@@ -106,6 +108,12 @@ async function judgeAlerts({ config, database, log }: WorkerParts): Promise<void
   const result = await evaluateAlerts(deps, config);
   for (const { rule, target, kind } of result?.opened ?? []) log.warn({ rule, target, kind }, "alert opened");
   for (const { rule, target, kind } of result?.closed ?? []) log.info({ rule, target, kind }, "alert closed");
+}
+
+/** Content goes when its day is over, not with the next daily round. */
+async function endDebugLogs({ database, log }: WorkerParts): Promise<void> {
+  const removed = await removeEndedDebugCalls(database);
+  if (removed > 0) log.info({ removed }, "recorded calls went");
 }
 
 /** What the servers' login may remove; whole months of usage are for their owner alone. */

@@ -3,6 +3,7 @@ import { keyCanaryPlace, type SecretBox, SecretOpenError, type SecretPlace } fro
 import { answerPlace } from "../../modules/answer/answer.ts";
 import { eachSealed, listSealedColumns } from "../../modules/backup/backup.ts";
 import { credentialPlace } from "../../modules/credential/credential.ts";
+import { debugLogPlace } from "../../modules/debug-log/debug-log.ts";
 import { providerKeyPlace } from "../../modules/routing/routing.ts";
 import { identityKeyPlace, previousIdentityKeyPlace, userHashKeyPlace } from "../apps.ts";
 
@@ -18,6 +19,7 @@ export const sealedPlaces: Readonly<Record<string, (row: Row) => SecretPlace>> =
   "public.provider_credentials.sealed_secret": (row) =>
     row.owner_scope === "platform" ? providerKeyPlace(text(row.id)) : credentialPlace(keyOf(row)),
   "public.idempotency_answers.sealed_answer": (row) => answerPlace(text(row.app_id), text(row.request_id)),
+  "public.debug_logs.sealed_bodies": (row) => debugLogPlace(text(row.app_id), text(row.request_id)),
 };
 
 export type SealedCheck = {

@@ -32,6 +32,7 @@ export function modelfaucetOf(run: Run, settled: Settled): JsonObject {
     ...(run.route.outputLimit === null ? {} : { output_limit: run.route.outputLimit }),
     ...(settled.stopped === null ? {} : { stopped: settled.stopped }),
     ...(settled.isPending ? { settlement: "pending" } : {}),
+    ...(run.debug === null ? {} : { debug_log: true }),
   };
 }
 

@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { failpoint } from "../../lib/failpoint.ts";
+import { requestIdOf } from "../../lib/ids.ts";
 import { zeroUsd } from "../../lib/money.ts";
 import type { RequestSpan } from "../../lib/tracing.ts";
 import type { KeptAnswer } from "../../modules/answer/answer.ts";
 import type { KeyClaim, RequestFacts } from "../../modules/books/items.ts";
+import { createDebugRecord, type DebugLogs, type DebugRecord } from "../../modules/debug-log/debug-log.ts";
 import { refuseSuspended, type SessionContext } from "../../modules/identity/identity.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import type { RateLimiter } from "../../modules/rate/rate.ts";
@@ -41,6 +43,9 @@ export type CompleteContext = AttemptContext &
     boundsOf: (appId: string) => Promise<AppBounds | null>;
     rates: Pick<RateLimiter, "take">;
     switches: Switches;
+    debugLogs: Pick<DebugLogs, "keep">;
+    /** Whether the app records its calls just now. */
+    isRecording: (appId: string) => Promise<boolean>;
     credentialRate: CredentialRate;
     /** Whether this session's user may spend test money; where payments are not hosted, everybody may. */
     spendsTest: (session: SessionContext) => boolean;
@@ -65,6 +70,8 @@ export type CompletionRequest = {
   };
   /** Whether it came over TLS, or from this very machine where nothing is at stake. */
   isSecure: boolean;
+  /** Whether the app's debug log is on. */
+  isRecorded: boolean;
   startedAt: number;
   /** The request's span; `null` where nothing is traced. */
   trace: RequestSpan | null;
@@ -171,6 +178,7 @@ async function admit(
   const recording = keeps ? createRecording() : null;
   const { startedAt, trace } = request;
   const run = new Run({ facts, plan, asked, held, claim, rates, recording, startedAt, trace });
+  if (request.isRecorded) run.debug = createDebugRecord(request.rawBody);
   context.inFlight.add(run);
   await failpoint("after_hold");
   return { run, whole: () => wholeAnswer(run, context), chunks: () => streamedAnswer(run, context) };
@@ -207,9 +215,13 @@ async function wholeAnswer(run: Run, context: CompleteContext): Promise<JsonObje
     if (begun.kind !== "json") throw new Error("a stream answered a request for a whole body");
     const settled = await settleSuccess(run, context);
     const body = completionBody(run, begun.body, settled);
+    run.debug?.add(body);
     if (!settled.isPending) await keepBody(run, body, context);
     await failpoint("before_last_chunk");
     return body;
+  } catch (error) {
+    recordError(run, error);
+    throw error;
   } finally {
     leave(run, context);
   }
@@ -219,13 +231,38 @@ async function* streamedAnswer(run: Run, context: CompleteContext): AsyncGenerat
   try {
     const begun = await begin(run, context);
     if (begun.kind !== "stream") throw new Error("a whole body answered a request for a stream");
-    yield* relayStream(run, begun, context);
+    const chunks = relayStream(run, begun, context);
+    yield* run.debug === null ? chunks : recorded(chunks, run.debug);
+  } catch (error) {
+    recordError(run, error);
+    throw error;
   } finally {
     leave(run, context);
   }
 }
 
+async function* recorded(
+  chunks: AsyncGenerator<JsonObject, void>,
+  debug: DebugRecord,
+): AsyncGenerator<JsonObject, void> {
+  for await (const chunk of chunks) {
+    debug.add(chunk);
+    yield chunk;
+  }
+}
+
+/** The error as its client is told. */
+function recordError(run: Run, error: unknown): void {
+  if (run.debug === null) return;
+  const told = error instanceof ApiError ? error : new ApiError("internal_error", "Something broke here.");
+  run.debug.add(told.envelope(requestIdOf(run.requestId)));
+}
+
 function leave(run: Run, context: CompleteContext): void {
+  if (run.debug !== null) {
+    const { appId, developerId, endUserId, requestId } = run.facts;
+    context.debugLogs.keep({ appId, developerId, endUserId, requestId }, run.debug.bodies);
+  }
   context.inFlight.remove(run.requestId);
   endAttemptSpan(run);
   if (run.firstByteMs !== null)

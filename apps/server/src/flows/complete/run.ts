@@ -1,6 +1,7 @@
 import { addUsd, formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { AttemptSpan, RequestSpan } from "../../lib/tracing.ts";
 import type { AttemptRecord, KeyClaim, RequestFacts } from "../../modules/books/items.ts";
+import type { DebugRecord } from "../../modules/debug-log/debug-log.ts";
 import { type AnswerTap, createAnswerTap, promptTexts } from "../../modules/metering/metering.ts";
 import { costOf, type TokenCounts } from "../../modules/pricing/pricing.ts";
 import type { RateGrant } from "../../modules/rate/rate.ts";
@@ -21,6 +22,8 @@ export class Run {
   readonly rates: RateGrant | null;
   /** Where the answer is to be kept for its caller's own Idempotency-Key. */
   readonly recording: Recording | null;
+  /** What is said, for the app's debug log; `null` where that is off. */
+  debug: DebugRecord | null = null;
   readonly attempts: AttemptRecord[] = [];
   /** Fields of the request that upstream's dialect had no word for. */
   dropped: readonly string[] = [];

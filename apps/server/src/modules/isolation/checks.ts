@@ -179,6 +179,14 @@ const money: readonly RowCheck[] = [
       on (k.app_id, k.caller, k.route, k.key) = (t.app_id, t.caller, t.route, t.key)`,
     foreign: "k.app_id is null or k.request_id <> t.request_id",
   },
+  {
+    name: "debug_logs",
+    tables: ["debug_logs"],
+    from: `debug_logs t left join end_users e
+      on e.app_id = t.app_id and e.id = t.end_user_id and e.developer_id = t.developer_id
+      left join usage_events u on u.app_id = t.app_id and u.id = t.request_id`,
+    foreign: "e.id is null or u.end_user_id <> t.end_user_id",
+  },
 ];
 
 const limits: readonly RowCheck[] = [

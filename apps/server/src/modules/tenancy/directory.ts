@@ -26,6 +26,8 @@ export type DirectoryApp = App & {
   /** The operator's limits on the app, its features, its developer and the platform. */
   readonly setLimits: readonly StoredLimit[];
   readonly keys: AppKeys;
+  /** Until when the app records its calls, by the database's clock; 0: it does not. */
+  readonly debugLogUntilMs: number;
   /** The last key set that the app's URL answered with when this copy was read. */
   readonly lastGoodKeySet: {
     readonly url: string;
@@ -106,6 +108,10 @@ export function createDirectory(deps: {
     forget(appId);
     readings.clear();
   });
+  deps.feed.on("debug_log", (appId) => {
+    forget(appId);
+    readings.clear();
+  });
   // `auto-text` stands in every effective policy.
   deps.feed.on("settings", () => {
     apps.clear();
@@ -160,6 +166,7 @@ async function readDirectoryApp(
     features: new Map(features.map((feature) => [feature.featureKey, feature])),
     setLimits: storedLimitsOf(row.set_limits),
     keys: appKeysOf(row),
+    debugLogUntilMs: row.debug_log_until?.getTime() ?? 0,
     lastGoodKeySet: row.jwks_last_good && {
       url: row.jwks_last_good.url,
       keys: row.jwks_last_good.keys,
