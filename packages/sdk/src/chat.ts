@@ -49,7 +49,12 @@ export function checkChatInput(input: FaucetChatInput, gatewayUrl: string): void
   for (const name of Object.keys(input)) {
     if (!inputNames.has(name)) throw invalidConfig(`A call has no field "${name}" in this version.`, name);
   }
-  if (!input.feature) throw invalidConfig("A call names its feature.", "feature");
+  if (!/^[a-zA-Z0-9_:-]{1,128}$/.test(input.feature ?? "")) {
+    throw invalidConfig("A call names its feature: 1 to 128 of a-z, A-Z, 0-9, _, : and -.", "feature");
+  }
+  if (input.idempotencyKey !== undefined && !/^[\x20-\x7e]{1,255}$/.test(input.idempotencyKey)) {
+    throw invalidConfig("idempotencyKey has 1 to 255 visible characters.", "idempotencyKey");
+  }
   if (input.body) {
     const { messages: _messages, ...fields } = input.body;
     refuseSecrets(fields, "body");
@@ -59,6 +64,9 @@ export function checkChatInput(input: FaucetChatInput, gatewayUrl: string): void
   }
   if (input.ownKey) {
     usableKey(input.ownKey.apiKey, gatewayUrl);
+    if (!/^[\w.-]{1,64}$/.test(input.ownKey.provider ?? "")) {
+      throw invalidConfig("ownKey names its provider.", "ownKey");
+    }
     if (input.routeMode !== undefined && input.routeMode !== "byok") {
       throw invalidConfig("A key of its own makes a call byok.", "routeMode");
     }

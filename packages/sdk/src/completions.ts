@@ -8,7 +8,7 @@ import {
   type FaucetChatInput,
   localBody,
 } from "./chat.ts";
-import { FaucetError, FaucetRequestError } from "./errors.ts";
+import { FaucetError, FaucetRequestError, unexpectedAnswer } from "./errors.ts";
 import { readJson } from "./http.ts";
 import type { KnownModes } from "./known-modes.ts";
 import type { Told } from "./listeners.ts";
@@ -57,6 +57,7 @@ export function createCompletions(parts: Parts): Completions {
         checkChatInput(input, parts.settings.gatewayUrl);
         const answer = await openAnswer(parts, input, false, gesture);
         const result = await readJson<FaucetChatResult>(answer, input.signal);
+        if (!result?.modelfaucet) throw unexpectedAnswer("The answer does not say what it cost.");
         if (answer.local) {
           result.modelfaucet = await answer.local.settle(result.modelfaucet, result.usage);
         }

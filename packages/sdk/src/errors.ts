@@ -201,6 +201,11 @@ export function invalidConfig(message: string, param: string | null = null): Fau
   return new FaucetConfigError(message, { code: "invalid_config", param });
 }
 
+/** A server that is not ours, or not of this version. */
+export function unexpectedAnswer(message: string): FaucetServerError {
+  return new FaucetServerError(message, { code: "unexpected_answer" });
+}
+
 function classForStatus(status: number): new (message: string, facts: FaucetErrorFacts) => FaucetError {
   if (status >= 500) return FaucetServerError;
   switch (status) {

@@ -336,6 +336,39 @@ test("asks the backend for a user token or a session, with the reason", async ()
   expect(server.on("/v1/sessions")[0]?.body).toEqual({ public_app_id: "app_pub_demo", user_token: "signed" });
 });
 
+test.each([
+  ["throws", () => Promise.reject(new TypeError("offline"))],
+  [
+    "throws before it has begun",
+    () => {
+      throw new TypeError("offline");
+    },
+  ],
+])("a backend that %s is an error of this client, and nothing is sent", async (_name, fetchUserToken) => {
+  await using server = await startScriptedServer({});
+  const error = await faucetOf(server, { fetchUserToken })
+    .wallet()
+    .catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(FaucetNetworkError);
+  expect(error).toMatchObject({ code: "network_error", cause: expect.any(TypeError) });
+  expect(server.seen).toHaveLength(0);
+});
+
+test("a backend that never answers is a timeout for everybody who waits", async () => {
+  await using server = await startScriptedServer({});
+  const faucet = faucetOf(server, { fetchSession: () => new Promise(() => {}), timeoutMs: 50 });
+  const errors = await Promise.allSettled([faucet.wallet(), faucet.usage()]);
+  expect(errors).toMatchObject([{ reason: { code: "timeout" } }, { reason: { code: "timeout" } }]);
+});
+
+test("an answer of another kind of server is an error of this client", async () => {
+  await using server = await startScriptedServer({
+    "POST /v1/sessions": openSession,
+    [chatRoute]: json(200, { choices: [] }),
+  });
+  await expect(faucetOf(server).chat(ask)).rejects.toMatchObject({ code: "unexpected_answer" });
+});
+
 test("a session of one feature is not used for another", async () => {
   await using server = await startScriptedServer({
     "POST /v1/sessions": openSession,
@@ -391,6 +424,8 @@ test.each([
   ["a payer that does not exist", { ...ask, routeMode: "bank" }],
   ["a key in the body", { ...ask, body: { api_key: "x" } }],
   ["no input", { feature: "customer_reply" }],
+  ["a feature that is no identifier", { ...ask, feature: "Antwort für Kunden" }],
+  ["an idempotency key that no header takes", { ...ask, idempotencyKey: "schlüssel\n" }],
 ])("refuses a call with %s", async (_name, input) => {
   await using server = await startScriptedServer({});
   await expect(faucetOf(server).chat(input as never)).rejects.toBeInstanceOf(FaucetConfigError);

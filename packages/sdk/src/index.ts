@@ -157,7 +157,7 @@ export function createFaucet(options: FaucetOptions, internals?: FaucetClientInt
     stream,
     async runFeature(input) {
       const raw = await complete(input);
-      const text = raw.choices[0]?.message.content ?? "";
+      const text = raw.choices?.[0]?.message?.content ?? "";
       return { text, raw, usage: raw.usage, modelfaucet: raw.modelfaucet };
     },
     async wallet({ changedFrom, signal } = {}) {

@@ -24,10 +24,11 @@ export function createKnownModes(): KnownModes {
     },
     opened({ modes, featureKey }) {
       if (!modes) return;
-      last ??= modes;
+      byFeature.clear();
       // A session that was asked for before a change may arrive after it, so from then on the server is asked instead.
-      if (changedHere) byFeature.clear();
-      else if (featureKey !== undefined) byFeature.set(featureKey, modes);
+      if (changedHere) return;
+      last = modes;
+      if (featureKey !== undefined) byFeature.set(featureKey, modes);
     },
     async of(feature, ask) {
       const known = byFeature.get(feature);

@@ -7,7 +7,7 @@ export type FetchLike = (input: string | URL | Request, init?: RequestInit) => P
 /** A session as the server answered it, with the moment it ends on this device's clock. */
 export type FaucetSession = FaucetSessionAnswer & { expiresAtMs: number; featureKey?: string };
 
-/** Why a session is asked for. `signal` ends when nobody waits for it any more. */
+/** Why a session is asked for. `signal` ends when it has taken too long. */
 export type Ask = { feature?: string; reason: "first" | "expiring" | "refused"; signal: AbortSignal };
 
 export interface FaucetOptions {

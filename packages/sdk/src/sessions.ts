@@ -1,4 +1,4 @@
-import { FaucetError } from "./errors.ts";
+import { FaucetError, FaucetNetworkError, unexpectedAnswer } from "./errors.ts";
 import { aborted, readJson, send } from "./http.ts";
 import type { Ask, FaucetSession, Settings } from "./options.ts";
 import type { FaucetSessionAnswer } from "./wire.ts";
@@ -17,6 +17,8 @@ export type Sessions = {
 type Slot = { session?: FaucetSession; renewal?: Promise<FaucetSession>; refused?: boolean };
 
 const apiTimeoutMs = 30_000;
+/** Whoever has an older session at hand waits that long for a new one. */
+const silenceMs = 3_000;
 
 /** Keeps sessions in memory only, one per feature and one for all; whoever waits for the same one shares its renewal. */
 export function createSessions(settings: Settings, onOpen: (session: FaucetSession) => void): Sessions {
@@ -69,18 +71,14 @@ export function createSessions(settings: Settings, onOpen: (session: FaucetSessi
     current,
     async known(feature, signal) {
       const last = slotOf(feature).session ?? slotOf(undefined).session;
+      if (!last) return await current(feature, signal);
+      const patience = AbortSignal.timeout(silenceMs);
       try {
-        return await current(feature, signal);
+        return await current(feature, signal ? AbortSignal.any([signal, patience]) : patience);
       } catch (error) {
         // A refusal counts; only silence does not end what works without the API.
-        if (
-          last &&
-          FaucetError.is(error) &&
-          (error.status === 0 || error.status >= 500) &&
-          error.code !== "aborted"
-        ) {
-          return last;
-        }
+        const silent = FaucetError.is(error) && (error.status === 0 || error.status >= 500);
+        if (silent && !signal?.aborted) return last;
         throw error;
       }
     },
@@ -119,14 +117,27 @@ async function openSession(
     case "session":
       return normalise(settings, identity.session, feature);
     case "fetchSession":
-      return normalise(settings, await identity.fetchSession(ask), feature);
+      return normalise(settings, await fromBackend(identity.fetchSession, ask), feature);
     case "fetchUserToken":
-      return await post(settings, feature, { user_token: await identity.fetchUserToken(ask) });
+      return await post(settings, feature, { user_token: await fromBackend(identity.fetchUserToken, ask) });
     case "user":
       return await post(settings, feature, {
         external_user_id: identity.user.id,
         ...(identity.user.metadata ? { metadata: identity.user.metadata } : {}),
       });
+  }
+}
+
+/** The app's own code asks its own backend: it may throw anything, or never end. */
+async function fromBackend<T>(fetchIt: (ask: Ask) => Promise<T>, ask: Ask): Promise<T> {
+  try {
+    return await orAbort(Promise.resolve(fetchIt(ask)), ask.signal);
+  } catch (cause) {
+    if (ask.signal.aborted) {
+      throw new FaucetNetworkError("The app's backend gave no session in time.", { code: "timeout", cause });
+    }
+    if (FaucetError.is(cause)) throw cause;
+    throw new FaucetNetworkError("The app's backend gave no session.", { code: "network_error", cause });
   }
 }
 
@@ -156,7 +167,7 @@ function normalise(
   feature: string | undefined,
 ): FaucetSession {
   if (typeof session?.session_token !== "string") {
-    throw new FaucetError("The session has no session_token.", { code: "unexpected_answer" });
+    throw unexpectedAnswer("The session has no session_token.");
   }
   const featureKey = session.feature_key ?? feature;
   // The device's clock may be wrong, so the end is counted from the answer and not read from `expires_at`.

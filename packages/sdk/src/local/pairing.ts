@@ -1,4 +1,4 @@
-import { FaucetError, invalidConfig } from "../errors.ts";
+import { invalidConfig, unexpectedAnswer } from "../errors.ts";
 import type { Bridge } from "./bridge.ts";
 import type { FaucetLocalGrant, FaucetLocalPairing } from "./wire.ts";
 
@@ -37,9 +37,7 @@ export async function completePairing(
     body,
     { gesture, signal },
   );
-  if (typeof token !== "string") {
-    throw new FaucetError("The bridge's answer has no token.", { code: "unexpected_answer" });
-  }
+  if (typeof token !== "string") throw unexpectedAnswer("The bridge's answer has no token.");
   bridge.token.keep(token);
   paired();
   return grant;
