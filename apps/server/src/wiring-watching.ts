@@ -69,6 +69,7 @@ export function countingRefusals(
   wired: OutboundEntrance,
   metrics: Metrics,
   options: OutboundOptions,
+  onRefused: () => void = () => {},
 ): Outbound {
   const outbound = createOutbound(options);
   return {
@@ -82,13 +83,17 @@ export function countingRefusals(
             entrance: request.entrance ?? wired,
             reason: error.reason ?? error.kind,
           });
+          onRefused();
         }
         throw error;
       }
     },
     judge: async (url, entrance = wired) => {
       const refusal = await outbound.judge(url, entrance);
-      if (refusal !== null) metrics.egressRefused.inc({ entrance, reason: refusal.reason });
+      if (refusal !== null) {
+        metrics.egressRefused.inc({ entrance, reason: refusal.reason });
+        onRefused();
+      }
       return refusal;
     },
   };

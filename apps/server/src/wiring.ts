@@ -31,7 +31,7 @@ import type { OperatorTokens } from "./modules/identity/operator-tokens.ts";
 import { createSessionCache, type SessionCache } from "./modules/identity/session-cache.ts";
 import { createPriceBook, type PriceBook } from "./modules/pricing/pricing.ts";
 import { createRateLimiter, type RateLimiter } from "./modules/rate/rate.ts";
-import { createCircuits, type Upstreams } from "./modules/routing/routing.ts";
+import { type Circuits, circuitName, createCircuits, type Upstreams } from "./modules/routing/routing.ts";
 import { createSwitches, featureTarget, type Switches } from "./modules/switch/switch.ts";
 import { createDirectory, type Directory } from "./modules/tenancy/directory.ts";
 import { createAnthropicProvider } from "./providers/anthropic/anthropic.ts";
@@ -63,6 +63,7 @@ export type System = {
   consoleSessions: ConsoleSessions;
   prices: PriceBook;
   upstreams: Upstreams;
+  circuits: Circuits;
   /** Keys of developers and end users. */
   credentials: Credentials;
   outbound: Outbound;
@@ -70,8 +71,8 @@ export type System = {
   counter: TokenCounter;
   inFlight: InFlight;
   bodyMemory: BodyMemory;
-  rates: RateLimiter;
   debugLogs: DebugLogs;
+  rates: RateLimiter;
   bootstrap: BootstrapCredentials;
   complete: CompleteContext;
   /** Starts the memory copies; resolves when they are whole. */
@@ -98,6 +99,7 @@ export async function createSystem(
   const database = databaseOf(config, roles, config.database.url!, (ms) => metrics.dbWaitMs.observe(ms));
   const directDatabase = databaseOf(config, roles, config.database.directUrl!);
   const secretBox = watched(createSecretBox(config.secretEncryptionKey!), facts, metrics);
+  const circuits = createCircuits({ ...config.providers.circuit, now: () => performance.now() });
   const feed = createChangeFeed({
     database,
     directDatabase,
@@ -106,7 +108,7 @@ export async function createSystem(
     pollMs: config.switchPollMs,
     rateStore: () => rates.state,
     // The first one seals: a rotation waits for all that seal with another.
-    facts: () => ({ ...facts.snapshot(), keys: secretBox.keyIds }),
+    facts: () => ({ ...facts.snapshot(), keys: secretBox.keyIds, open_circuits: circuits.openProviders() }),
     onError,
   });
   const switches = createSwitches({
@@ -132,14 +134,19 @@ export async function createSystem(
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, switches, log);
   const credentials = createCredentials({ database, feed, secretBox, record: recordKeyFinding, onError });
-  const outbound = countingRefusals("upstream", metrics, {
-    connectTimeoutMs: config.providers.connectTimeoutMs,
-    maxConnectionsPerOrigin: config.providers.maxConnections,
-    isAllowedOrigin: upstreams.allowsOrigin,
-    assertNoTransactionOpen,
-    lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
-    tenant: tenantDoorOf(config),
-  });
+  const outbound = countingRefusals(
+    "upstream",
+    metrics,
+    {
+      connectTimeoutMs: config.providers.connectTimeoutMs,
+      maxConnectionsPerOrigin: config.providers.maxConnections,
+      isAllowedOrigin: upstreams.allowsOrigin,
+      assertNoTransactionOpen,
+      lookup: config.hostMap === null ? undefined : createMappedLookup(config.hostMap),
+      tenant: tenantDoorOf(config),
+    },
+    facts.egressRefused,
+  );
   const proofs = createProofs({ database, misses, outbound, nowMs: feed.now, onError });
   const books = createBooks({
     database: directDatabase,
@@ -184,12 +191,14 @@ export async function createSystem(
     ...proofs,
     prices,
     upstreams,
+    circuits,
     credentials,
     outbound,
     books,
     counter,
     inFlight,
     bodyMemory: createBodyMemory(config.bodies.memoryBytes),
+    debugLogs: createDebugLogs({ database, secretBox, onError }),
     rates,
     bootstrap,
     consoleSessions: createConsoleSessions({ database, misses, bootstrap }),
@@ -197,8 +206,9 @@ export async function createSystem(
   const gauges = setInterval(() => {
     metrics.streamsOpen.set(inFlight.streams);
     for (const state of ["used", "waiting"] as const) metrics.dbPool.set({ state }, database.load[state]);
+    for (const { name } of upstreams.all())
+      metrics.circuitOpen.set({ provider: name }, circuits.look(circuitName(name, null)!) === "open" ? 1 : 0);
   }, gaugeEveryMs).unref();
-    debugLogs: createDebugLogs({ database, secretBox, onError }),
   feed.on("prices", () => prices.reload());
   feed.on("provider", () => upstreams.reload());
   return {
@@ -258,7 +268,7 @@ function completeContextOf(parts: Parts): CompleteContext {
       openai: createOpenAiCompatibleProvider({ outbound: parts.outbound, answerLimitBytes }),
       anthropic: createAnthropicProvider({ outbound: parts.outbound, answerLimitBytes }),
     },
-    circuits: createCircuits({ ...config.providers.circuit, now: () => performance.now() }),
+    circuits: parts.circuits,
     ...keysIn(parts),
     timeouts: {
       streamed: { connectMs, idleMs, totalMs, firstByteMs: config.providers.firstByteTimeoutMs },
@@ -277,6 +287,9 @@ function completeContextOf(parts: Parts): CompleteContext {
       return app && plannableFeatures(app);
     },
     boundsOf: (appId) => parts.directory.app(appId),
+    debugLogs: parts.debugLogs,
+    isRecording: async (appId) =>
+      ((await parts.directory.app(appId))?.debugLogUntilMs ?? 0) > parts.feed.now(),
     rates: parts.rates,
     switches: parts.switches,
     answers: createKeptAnswers({ database: parts.database, secretBox: parts.secretBox }),
@@ -287,9 +300,6 @@ function completeContextOf(parts: Parts): CompleteContext {
     onStage: (stage, ms) => {
       metrics.overheadMs.observe({ stage }, ms);
       if (stage === "total") parts.facts.called(ms);
-    debugLogs: parts.debugLogs,
-    isRecording: async (appId) =>
-      ((await parts.directory.app(appId))?.debugLogUntilMs ?? 0) > parts.feed.now(),
     },
     onSettled: (settlement, figures) => countSettled(metrics, settlement, figures),
     onLate: (done) => {

@@ -303,16 +303,24 @@ describe("what instances tell of themselves", () => {
     await instance({ late_jobs: { retention: 601, gauges: 3 } });
     const back = await instance({ database_away_seconds: 60, database_back_seconds_ago: 5 });
     const alone = await instance({}, { rate_store: "away" });
+    const around = await instance({
+      open_circuits: { stub: 600, other: 599 },
+      egress_refusals: 20,
+      switch_seconds: 2.1,
+    });
     expect(await open()).toEqual([
+      "circuit_open stub",
       `database_unreachable ${back}`,
+      "egress_refusals platform",
       "job_late retention",
       "overhead_slow platform",
       `redis_away ${alone}`,
       `secret_open_failed ${secret}`,
       `settlement_pending ${pending}`,
+      `switch_late ${around}`,
     ]);
     // An instance that ended takes what it told of along.
-    await superuser`delete from instances where id in ${superuser([slow, pending, secret, back, alone])}`;
+    await superuser`delete from instances where id in ${superuser([slow, pending, secret, back, alone, around])}`;
     await superuser`update instances set facts = '{}'`;
     await made.setClockOffset(125_000);
     expect(await open()).toEqual([]);
@@ -338,6 +346,15 @@ describe("what instances tell of themselves", () => {
     expect(await open()).toEqual(["sign_in_failures platform"]);
     expect(await detailsOf("sign_in_failures")).toEqual({ bursts: 1, address_prefixes: ["203.0.113.0/24"] });
     await hours(0.3);
+    await checked([]);
+    expect(await open()).toEqual([]);
+  });
+
+  it("a secret that was reported as leaked, for a day", async () => {
+    await superuser`insert into audit_logs (id, actor_scope, action, resource_type, resource_id, metadata)
+      values (${uuidV7()}, 'system', 'token.revoke', 'developer_token', 'some-token', ${superuser.json({ leaked: true })})`;
+    expect(await open()).toEqual(["secret_leaked developer_token some-token"]);
+    await hours(24.1);
     await checked([]);
     expect(await open()).toEqual([]);
   });

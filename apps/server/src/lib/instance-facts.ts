@@ -7,6 +7,8 @@ export type InstanceFacts = {
   /** An answer left before its settlement was committed; `done` ends when it has been, or has failed. */
   settlesLate(done: Promise<unknown>): void;
   secretFailed(): void;
+  /** The egress guard has said no. */
+  egressRefused(): void;
   /** A switch holds here, so many seconds after it was written. */
   switched(seconds: number): void;
   /** Where the worker tells how long which of its jobs have been due. */
@@ -26,6 +28,7 @@ type Slot = {
   calls: number;
   slowCalls: number;
   switchSeconds: number;
+  egressRefusals: number;
 };
 
 /** `now` is a clock in milliseconds that is never set. Counts are kept for five minutes, in slots of ten seconds. */
@@ -38,7 +41,15 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
     const number = Math.floor(now() / slotMs);
     const last = slots.at(-1);
     if (last?.number === number) return last;
-    const fresh = { number, answers: 0, failures: 0, calls: 0, slowCalls: 0, switchSeconds: 0 };
+    const fresh = {
+      number,
+      answers: 0,
+      failures: 0,
+      calls: 0,
+      slowCalls: 0,
+      switchSeconds: 0,
+      egressRefusals: 0,
+    };
     slots.push(fresh);
     while (slots[0]!.number <= number - slotsKept) slots.shift();
     return fresh;
@@ -62,6 +73,9 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
       const over = (): void => void pending.delete(since);
       done.then(over, over);
     },
+    egressRefused: () => {
+      current().egressRefusals++;
+    },
     secretFailed: () => {
       secretFailedAt = now();
     },
@@ -84,6 +98,7 @@ export function createInstanceFacts(now: () => number): InstanceFacts {
         failures: sum("failures"),
         calls: sum("calls"),
         slow_calls: sum("slowCalls"),
+        egress_refusals: sum("egressRefusals"),
         ...(oldestPending === undefined ? {} : { settlement_pending_seconds: seconds(oldestPending) }),
         ...(slowestSwitch === 0 ? {} : { switch_seconds: Math.round(slowestSwitch * 1_000) / 1_000 }),
         ...(secretFailedAt === null ? {} : { secret_failed_seconds_ago: seconds(secretFailedAt) }),

@@ -96,6 +96,9 @@ export function createMetrics(build: { version: string; schema: string }) {
       switchBuckets,
     ),
     authFailures: counter("auth_failures_total", "Refused credentials.", ["service", "kind"]),
+    circuitOpen: gauge("circuit_open", "1 while an upstream is gone around because it keeps failing.", [
+      "provider",
+    ]),
     egressRefused: counter("egress_refused_total", "Connections refused by the egress guard.", [
       "entrance",
       "reason",

@@ -257,7 +257,7 @@ describe("the upstreams", () => {
     const wrong: [string, string, object, string][] = [
       ["PUT", "stub", { base_url: "http://stub.example/v1", reason: "r" }, "base_url"],
       ["PUT", "stub", { base_url: `https://u:${canary}@stub.example`, reason: "r" }, "base_url"],
-      ["PUT", "stub", { base_url: "https://stub.example", dialect: "anthropic", reason: "r" }, "dialect"],
+      ["PUT", "stub", { base_url: "https://stub.example", dialect: "gemini", reason: "r" }, "dialect"],
       ["PUT", "stub", { base_url: "https://stub.example", weight: 0, reason: "r" }, "weight"],
       ["PUT", "stub", { base_url: "https://stub.example" }, "reason"],
       ["POST", "stub/keys", { api_key: `${canary} `, reason: "r" }, "api_key"],

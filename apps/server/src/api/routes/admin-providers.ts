@@ -15,7 +15,7 @@ import {
 } from "../../flows/providers.ts";
 import type { Tx } from "../../lib/db.ts";
 import { readPricedModels } from "../../modules/pricing/pricing.ts";
-import { type ProviderView, readProviderViews } from "../../modules/routing/routing.ts";
+import { type ProviderView, readOpenCircuits, readProviderViews } from "../../modules/routing/routing.ts";
 import { pageByKey, readKeyCursor } from "../key-cursor.ts";
 import { type Mounted, mount } from "../mount.ts";
 
@@ -81,6 +81,7 @@ async function toWire(tx: Tx, views: readonly ProviderView[]): Promise<Provider[
     tx,
     views.map(({ name }) => name),
   );
+  const open = await readOpenCircuits(tx);
   return views.map((view) => ({
     provider: view.name,
     base_url: view.baseUrl,
@@ -88,8 +89,7 @@ async function toWire(tx: Tx, views: readonly ProviderView[]): Promise<Provider[
     priority: view.priority,
     weight: view.weight,
     state: view.status,
-    // There is no circuit breaker yet, so none is ever open.
-    circuit: "closed",
+    circuit: open.has(view.name) ? ("open" as const) : ("closed" as const),
     keys: view.keys.map(({ id, masked, createdAt }) => ({
       ...(id === null ? {} : { id }),
       masked,

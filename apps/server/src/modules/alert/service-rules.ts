@@ -4,6 +4,8 @@ import { type AlertRule, type Condition, platformTarget } from "./rules.ts";
 /** Fewer failures than this are chance, not a share. */
 const fewestFailures = 3;
 const fewestCalls = 20;
+/** So many refused addresses in five minutes are no typing error. */
+const burstOfRefusals = 20;
 
 /**
  * Rules about the processes that serve. What no table knows, an instance tells of itself with its heartbeat: counts of its
@@ -127,6 +129,34 @@ export const serviceRules: readonly AlertRule[] = [
       select id::text as target, jsonb_build_object('roles', to_jsonb(roles)) as details
       from instances where ${isLive(tx)} and rate_store = 'away'`,
     prometheus: null,
+  },
+  {
+    name: "circuit_open",
+    kind: "ticket",
+    title: "An upstream has failed again and again for ten minutes and is gone around.",
+    remedy:
+      "Look at GET /health/providers and the provider's own status; its calls go to the next route meanwhile.",
+    quietSeconds: 60,
+    conditions: (tx) => tx<Condition[]>`
+      select c.key as target, jsonb_build_object('instances', count(*), 'open_seconds', max(c.value::float8)) as details
+      from instances cross join lateral jsonb_each_text(facts -> 'open_circuits') as c
+      where ${isLive(tx)} group by 1 having max(c.value::float8) >= 600`,
+    prometheus: { expr: "max by (provider) (modelfaucet_circuit_open) == 1", for: "10m" },
+  },
+  {
+    name: "egress_refusals",
+    kind: "ticket",
+    title: "Somebody is trying addresses that nobody may make us connect to.",
+    remedy:
+      "Read `modelfaucet_egress_refused_total` by entrance and the log of those requests; switch their developer or user off.",
+    quietSeconds: 60,
+    conditions: (tx) => tx<Condition[]>`
+      select ${platformTarget} as target, jsonb_build_object('refused', refused) as details
+      from (select ${total(tx, "egress_refusals")} as refused from instances where ${isLive(tx)}) s where refused >= ${burstOfRefusals}`,
+    prometheus: {
+      expr: `sum(increase(modelfaucet_egress_refused_total[5m])) >= ${burstOfRefusals}`,
+      for: "0m",
+    },
   },
   {
     name: "sign_in_failures",

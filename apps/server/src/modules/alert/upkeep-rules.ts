@@ -47,7 +47,8 @@ export const upkeepRules: readonly AlertRule[] = [
     name: "key_rotation_open",
     kind: "ticket",
     title: "A rotation of the encryption key has been open for seven days.",
-    remedy: "See `mf rotate-keys status` for what is left, then `mf rotate-keys finish`, and take the old key away.",
+    remedy:
+      "See `mf rotate-keys status` for what is left, then `mf rotate-keys finish`, and take the old key away.",
     quietSeconds: 0,
     conditions: (tx) => tx<Condition[]>`
       select id::text as target, jsonb_build_object('status', status, 'done', done, 'total', total, 'unopened', unopened) as details

@@ -25,6 +25,18 @@ it("opens after so many failures in a row, for that upstream alone", () => {
   expect([isOpen("a"), isOpen("b")]).toEqual([true, false]);
 });
 
+it("tells since when the operator's upstreams are left alone, not whose keys", () => {
+  const { openProviders, failed, pass } = circuits();
+  for (let count = 0; count < 3; count++) {
+    failed("provider a");
+    failed("credential b");
+  }
+  pass(900);
+  failed("provider a");
+  pass(900);
+  expect(openProviders()).toEqual({ a: 2 });
+});
+
 it("lets one request try when the time has passed, and opens again when that fails", () => {
   const { isOpen, look, failed, succeeded, pass } = circuits();
   for (let count = 0; count < 3; count++) failed("a");

@@ -13,6 +13,7 @@ export {
   insertKey,
   lockStoredKey,
   lockStoredProvider,
+  readOpenCircuits,
   readStoredKeys,
   readStoredProviders,
   upsertProvider,

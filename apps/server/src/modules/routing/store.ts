@@ -166,3 +166,11 @@ export async function readTraffic(tx: Tx): Promise<Map<string, ProviderTraffic>>
     ]),
   );
 }
+
+/** Upstreams that at least one live instance goes around, because they keep failing. */
+export async function readOpenCircuits(tx: Tx): Promise<Set<string>> {
+  const rows = await tx<{ provider: string }[]>`
+    select distinct c.provider from instances cross join lateral jsonb_object_keys(facts -> 'open_circuits') as c (provider)
+    where heartbeat_at > mf_now() - interval '15 seconds'`;
+  return new Set(rows.map(({ provider }) => provider));
+}
