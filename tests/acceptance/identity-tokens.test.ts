@@ -11,6 +11,7 @@ import {
 } from "@modelfaucet/testkit/product.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { serverCommand } from "./server-command.ts";
+import { prefixLengthOf, tokenCharacter, tokenLike } from "./token-forms.ts";
 
 let product: Product;
 let ground: Ground;
@@ -19,7 +20,6 @@ beforeAll(async () => {
   product = await startProduct({
     postgres: inject("postgres"),
     gateways: 2,
-    env: { MODELFAUCET_MINUTE_MS: "500" },
   });
   ground = await layGround(product);
 });
@@ -50,29 +50,6 @@ const makeOperatorToken = async (more: Json = {}) =>
     }),
   );
 
-const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const pick = (not?: string): string => {
-  const found = base62[randomBytes(1)[0]! % 62]!;
-  return found === not ? pick(not) : found;
-};
-
-/** A well-formed token that begins with the same characters as another one, by the rule of `wire.md`. */
-function tokenLike(token: string, shared: number): string {
-  const prefix = token.slice(0, token.indexOf("_", 3) + 1);
-  // All 32 random characters shared would be the same token; the checksum follows from them.
-  const kept = Math.min(Math.max(shared, prefix.length), prefix.length + 31);
-  let body = token.slice(0, Math.min(kept, prefix.length + 32));
-  // The next one differs, so that exactly so many are shared.
-  if (body.length < prefix.length + 32) body += pick(token[body.length]);
-  while (body.length < prefix.length + 32) body += pick();
-  let rest = createHash("sha256").update(`modelfaucet-token:${body}`).digest().readUIntBE(0, 6);
-  let checksum = "";
-  for (let at = 0; at < 6; at++) {
-    checksum += base62[rest % 62];
-    rest = Math.floor(rest / 62);
-  }
-  return body + checksum;
-}
 const hash = (token: string): string => createHash("sha256").update(token).digest("hex");
 
 describe("T-20: tokens", () => {
@@ -103,8 +80,7 @@ describe("T-20: tokens", () => {
       await Promise.all(twins.map((twin) => insert(twin.id, hash(twin.token))));
       for (const [at, twin] of twins.entries()) {
         // Of the shortest, the prefix is longer than what is shared.
-        const prefixLength = token.indexOf("_", 3) + 1;
-        const least = Math.min(Math.max(at + 8, prefixLength), prefixLength + 31);
+        const least = Math.min(Math.max(at + 8, prefixLengthOf(token)), prefixLengthOf(token) + 31);
         expect(twin.token.slice(0, least)).toBe(token.slice(0, least));
         expect(twin.token).not.toBe(token);
         expect(await idBehind(twin.token)).toBe(twin.id);
@@ -127,7 +103,7 @@ describe("T-20: tokens", () => {
       await tx`lock table virtual_sessions, developer_api_tokens, operator_tokens in access exclusive mode`;
       for (const token of tokens) {
         const typos = [...token].flatMap((character, at) => [
-          token.slice(0, at) + pick(character) + token.slice(at + 1),
+          token.slice(0, at) + tokenCharacter(character) + token.slice(at + 1),
           token.slice(0, at) + token.slice(at + 1),
         ]);
         const answers = await Promise.all(typos.map((typo) => statusOf(typo)));
@@ -388,12 +364,8 @@ describe("operator tokens from the command line", () => {
 
   it.each([
     [["create", "--email", "shell@example.com"], 2],
-    [["create", "--email", "nobody", "--role", "viewer"], 2],
-    [["create", "--email", "shell@example.com", "--role", "owner"], 2],
     [["create", "--email", "shell@example.com", "--role", "viewer", "--expires", "91d"], 2],
-    [["revoke", "nonsense"], 2],
     [["revoke", "00000000-0000-0000-0000-000000000001"], 1],
-    [["--help"], 0],
   ])("S10: %j ends with %i, and makes nothing", async (args, code) => {
     const before = await product.sql`select count(*) from operator_tokens`;
     const ended = await command(...(args as string[]));
@@ -504,129 +476,5 @@ describe("step-up", () => {
     expect(Date.now() - Date.parse(after.authenticated_at)).toBeLessThan(60_000);
     // It is used up.
     expect((await stepUp(headers, { code })).status).toBe(401);
-  });
-});
-
-describe("leaked tokens", () => {
-  const report = (token: string, more: Json = {}) =>
-    product.call("POST", "/v1/tokens/revoke", { token, ...more }, { token: null });
-  const auditOf = (resourceId: string) => product.sql`
-    select action, actor_scope, reason, metadata, request_id from audit_logs
-    where resource_id = ${resourceId} and (metadata -> 'leaked') = 'true'::jsonb`;
-
-  it("S10: any token of ours is ended by whoever reports it, within two seconds, and its owner is told", async () => {
-    const session = await ground.openSession();
-    const developer = await makeDeveloperToken({ name: "leaky" });
-    const operator = await makeOperatorToken({ role: "viewer" });
-    const cookie = await signInToConsole(product, (await makeDeveloperToken()).token);
-    const found_at = "https://example.com/paste/1";
-    const startedAt = performance.now();
-    for (const token of [session.token, developer.token, operator.token, cookie.cookie!.split("=")[1]!]) {
-      const answer = await report(token, { found_at });
-      expect({ status: answer.status, body: answer.body }).toEqual({ status: 200, body: { ok: true } });
-    }
-    const models = (gateway: string) =>
-      send(`${gateway}/models`, "GET", undefined, { authorization: `Bearer ${session.token}` });
-    await expect
-      .poll(async () => (await Promise.all(product.gateways.map(models))).map(({ status }) => status), {
-        timeout: 2_000,
-      })
-      .toEqual([401, 401]);
-    expect((await as(developer.token, "GET", "/v1/developer/me")).status).toBe(401);
-    expect((await as(operator.token, "GET", "/v1/admin/me")).status).toBe(401);
-    expect(
-      (await product.call("GET", "/v1/console/session", undefined, { token: null, headers: cookie })).status,
-    ).toBe(401);
-    expect(performance.now() - startedAt).toBeLessThan(6_000);
-    expect(await auditOf(developer.item.id)).toEqual([
-      {
-        action: "developer_token.revoke",
-        actor_scope: "system",
-        reason: "reported as leaked",
-        metadata: { leaked: true, name: "leaky", found_at },
-        request_id: expect.any(String),
-      },
-    ]);
-    for (const id of [session.answer.session_id, operator.item.id]) expect(await auditOf(id)).toHaveLength(1);
-    const me = made(await product.developer("GET", `/v1/developer/me?developer_id=${ground.developerId}`));
-    expect(me.todo.join("\n")).toContain("developer token leaky was reported as leaked");
-  });
-
-  it("S10: an app's secret is found among those that begin alike, and the one beside it holds", async () => {
-    const app = `leak_${randomBytes(4).toString("hex")}`;
-    const path = `/v1/developer/apps/${app}`;
-    const { identity_secret: first } = made(
-      await product.developer("POST", "/v1/developer/apps", {
-        public_app_id: app,
-        name: "Leak",
-        developer_id: ground.developerId,
-      }),
-    );
-    const { identity_secret: second } = made(
-      await product.developer("POST", `${path}/identity-secret/rotate`, {}),
-    );
-    const identity = async () => made(await product.developer("GET", path)).identity;
-    made(await report(tokenLike(second, 15)));
-    expect(await identity()).toMatchObject({
-      secret_prefix: second.slice(0, 15),
-      previous_valid_until: expect.any(String),
-    });
-    made(await report(first));
-    expect(await identity()).toEqual({ kind: "secret", secret_prefix: second.slice(0, 15) });
-    made(await report(second));
-    expect(await identity()).toEqual({ kind: "secret" });
-    expect(await auditOf(app)).toHaveLength(2);
-  });
-
-  it("S10: what is known does not show: not in the answer, and not in its time", async () => {
-    const kinds = {
-      known: async () => (await makeDeveloperToken()).token,
-      unknown: async () => tokenLike((await makeDeveloperToken()).token, 9),
-      malformed: async () => "mf_dev_nothing",
-      foreign: async () => "whatever this is",
-    };
-    // The quickest of three: a busy machine makes an answer late, and never early.
-    const quickest: Record<string, number> = {};
-    const headers = new Set<string>();
-    for (const [name, tokenOf] of Object.entries(kinds)) {
-      for (let tries = 0; tries < 3; tries++) {
-        const token = await tokenOf();
-        const startedAt = performance.now();
-        const answer = await report(token);
-        const steps = Math.floor((performance.now() - startedAt) / 250);
-        quickest[name] = Math.min(quickest[name] ?? steps, steps);
-        expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: '{"ok":true}' });
-        headers.add([...answer.headers.keys()].toSorted().join());
-      }
-    }
-    expect(quickest).toEqual({ known: 1, unknown: 1, malformed: 1, foreign: 1 });
-    expect([...headers]).toHaveLength(1);
-  });
-
-  it("S10: a secret of the environment is told of and ended by nobody", async () => {
-    made(await report(product.adminToken, { found_at: "a log" }));
-    // The worker looks each minute, which is short here.
-    const alerts = async () =>
-      made(await product.admin("GET", "/v1/admin/alerts")).items.map(({ target, details }: Json) => ({
-        target,
-        found_at: details.found_at,
-      }));
-    await expect
-      .poll(alerts, { timeout: 10_000 })
-      .toContainEqual({ target: "environment_secret ADMIN_TOKEN", found_at: "a log" });
-    expect((await product.admin("GET", "/v1/admin/me")).status).toBe(200);
-    expect(await auditOf("ADMIN_TOKEN")).toMatchObject([
-      { action: "environment_secret.leak", metadata: { leaked: true, found_at: "a log" } },
-    ]);
-  });
-
-  it("S10: thirty reports a minute from one address; then it is told when to go on", async () => {
-    const answers = await Promise.all(Array.from({ length: 32 }, () => report("walk")));
-    const refused = answers.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused[0]!.body.error).toMatchObject({
-      code: "rate_limited",
-      details: { level: "address", limit: 30 },
-    });
   });
 });
