@@ -32,6 +32,7 @@ import {
 } from "../modules/tenancy/tenancy.ts";
 import { insertSealedApp, userHashKeyPlace } from "./apps.ts";
 import type { SeedDeps, SeededRow } from "./seed.ts";
+import { plantKeys } from "./seed-keys.ts";
 
 export type Tenant = {
   email: string;
@@ -124,6 +125,11 @@ export async function plantTenant(deps: SeedDeps, tenant: Tenant): Promise<Seede
     await plantFeature(tx, tenant, app, rows);
     const user = await plantUser(tx, deps, tenant, app, rows);
     const sessionId = tenant.withOwnedThings ? await plantOwnedThings(tx, tenant, app, user, rows) : null;
+    if (tenant.withOwnedThings) {
+      const owner = { appId: app.id, developerId: app.developerId, endUserId: user.id };
+      const created = await plantKeys(tx, deps.secretBox, owner);
+      rows.push({ what: `provider keys of ${tenant.externalUserId}`, created });
+    }
     return { app, user, sessionId };
   });
   const owner = { appId: planted.app.id, developerId: planted.app.developerId };

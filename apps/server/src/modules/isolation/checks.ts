@@ -74,6 +74,15 @@ const tenancy: readonly RowCheck[] = [
       else a.id is null or e.id is null or t.owner_id <> t.end_user_id end`,
   },
   {
+    // A feature may be gone before what was chosen for it.
+    name: "user_modes",
+    tables: ["user_modes"],
+    from: `user_modes t left join end_users e
+      on e.app_id = t.app_id and e.id = t.end_user_id and e.developer_id = t.developer_id
+      left join app_features f on f.id = t.feature_id`,
+    foreign: "e.id is null or f.app_id <> t.app_id",
+  },
+  {
     name: "sign_in_links",
     tables: ["sign_in_links"],
     from: "sign_in_links t left join developers d on d.id = t.developer_id left join operators o on o.id = t.operator_id",
