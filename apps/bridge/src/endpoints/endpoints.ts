@@ -181,8 +181,9 @@ export function openEndpoints(settings: BridgeSettings, now: () => number = Date
         },
       );
     }
-    const failed = all.find((result) => result.status === "rejected");
-    if (found[0] === undefined && failed !== undefined) throw failed.reason;
+    // One server that is off is no reason to doubt what the others say.
+    const failed = all.every((result) => result.status === "rejected") ? all[0] : undefined;
+    if (failed !== undefined && failed.status === "rejected") throw failed.reason;
     return found[0] ?? unknownModel(asked);
   }
 

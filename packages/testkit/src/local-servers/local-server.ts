@@ -131,7 +131,10 @@ export async function startLocalServer(
     const chunks = kinds[kind].chunks(reply, wantsUsage);
     for (const [index, chunk] of chunks.entries()) {
       if (index > 0 && behaviour.between !== undefined) await behaviour.between(index);
-      if (index === behaviour.breakAfter) return void response.destroy();
+      if (index === behaviour.breakAfter) {
+        await new Promise((resolve) => response.write(": \n", resolve));
+        return void response.destroy();
+      }
       if (index === behaviour.errorAfter)
         return void response.end(
           `data: ${JSON.stringify({ error: { message: "the model ran out of memory", type: "server_error" } })}\n\n`,
