@@ -5,6 +5,8 @@ import {
   type Ground,
   type GroundSession,
   layGround,
+  priceEntry,
+  publishPrices,
   wallet,
 } from "@modelfaucet/testkit/ground.ts";
 import { type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
@@ -17,6 +19,19 @@ let ground: Ground;
 beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres"), env: { HOLD_TTL_SECONDS: "5" } });
   ground = await layGround(product);
+  // The vendor of own keys, and of the developer's, is the same stub under a vendor's name.
+  await product.admin("PUT", "/v1/admin/providers/openai", {
+    base_url: product.stub.url,
+    reason: "stand-in",
+  });
+  await publishPrices(product, [priceEntry(["stub-claude", "3.00", "0.30", "3.75", "15.00", "0"], "openai")]);
+  for (const payer of ["byok", "developer_key"]) {
+    await ground.setFeature(
+      { models: ["openai/stub-claude"], route_preference: [payer] },
+      { byok_fee_usd: "0.00050000" },
+      payer,
+    );
+  }
   product.stub.script("stub-text", { outputTokens: 100, tokenMs: 20 });
   product.stub.script("stub-claude", { endless: true, tokenMs: 100 });
 });
@@ -29,7 +44,7 @@ afterAll(async () => {
 const recoveredWithinMs = 25_000;
 const busyMs = 5_000;
 
-// The three wait for the same recovery, so they do it side by side.
+// All wait for the same recovery, so they do it side by side.
 describe("what a crash leaves", () => {
   it.concurrent("A039: twenty holds of a gateway that is gone are each closed once, at no charge", async () => {
     const bystander = await fundedSession(product, ground, "0.50");
@@ -65,6 +80,53 @@ describe("what a crash leaves", () => {
     });
     expect(await holdsOf(bystander)).toHaveLength(1);
     held.leave();
+  });
+
+  it.concurrent("a crash takes nothing of an own key's budget, nor of the developer's, and nothing of the wallet", async () => {
+    const session = await fundedSession(product, ground, "1.00");
+    const { items } = (await product.call("GET", "/v1/user/modes?feature_key=byok", undefined, session)).body;
+    const key = {
+      provider: "openai",
+      api_key: "sk-proj-0123456789abcdefghijklmnop",
+      budget_limit_usd: "0.50",
+    };
+    const own = await product.call(
+      "POST",
+      "/v1/user/provider-keys",
+      { ...key, disclosure_version: items[2].disclosure_version },
+      session,
+    );
+    const theirs = await product.developer("POST", "/v1/developer/provider-keys", {
+      ...key,
+      public_app_id: ground.publicAppId,
+    });
+    expect([own.status, theirs.status], own.text + theirs.text).toEqual([201, 201]);
+    const gateway = await addGateway();
+    const streams = await Promise.all(
+      ["byok", "developer_key"].map((payer) =>
+        openStream(product, session.token, { model: `auto:${payer}` }, { gateway }),
+      ),
+    );
+    await Promise.all(streams.map((stream) => stream.pieces(3)));
+    const legs = () => product.sql`select kind, held_usd > 0 as held, balance_usd::text from accounts
+      where kind = 'credential' and owner_id in (${own.body.id}, ${theirs.body.id})`;
+    const heldLeg = { kind: "credential", held: true, balance_usd: "0.50000000" };
+    expect([...(await legs())]).toEqual([heldLeg, heldLeg]);
+    await vi.waitFor(async () =>
+      expect(await holdsOf(session)).toEqual([{ is_sent: true }, { is_sent: true }]),
+    );
+    product.gatewayProcesses[gateway]!.child.kill("SIGKILL");
+    await Promise.all(streams.map((stream) => stream.end().catch(() => {})));
+    for (const event of await flagged(session, 2)) {
+      expect(event).toMatchObject({
+        ...interrupted,
+        absorbed_cost_usd: "0.00000000",
+        key_cost_usd: "0.00000000",
+      });
+    }
+    const freeLeg = { ...heldLeg, held: false };
+    expect([...(await legs())]).toEqual([freeLeg, freeLeg]);
+    await expectWhole(session);
   });
 
   it.concurrent("A040: a stream killed in its middle costs its user nothing", async () => {
