@@ -1,4 +1,5 @@
 // The two-second switch on two gateways: everything that can be switched off, with streams open on both, and back again.
+import { request } from "node:http";
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import {
   chat,
@@ -248,6 +249,55 @@ describe("what an operator switches off", () => {
     }
     expect(performance.now() - asked).toBeLessThan(promisedMs);
     expect((await wallet(product, session.token)).balance_usd).toBe("1.00000000");
+  });
+
+  it.each(["end_user", "session"])(
+    "what is being admitted while its %s goes is told as it begins",
+    async (what) => {
+      product.stub.script("stub-text", { hang: "accept" });
+      const session = await fundedSession(product, ground, "1.00");
+      // Its hold waits for the wallet's row, so that it has passed every check and does not run yet.
+      const { promise: letGo, resolve: release } = Promise.withResolvers<void>();
+      const { promise: isLocked, resolve: locked } = Promise.withResolvers<void>();
+      const locking = product.sql.begin(async (tx) => {
+        await tx`select 1 from accounts where owner_id = ${session.userId} for update`;
+        locked();
+        await letGo;
+      });
+      await isLocked;
+      const asked = chat(product, session.token, { model: "stub-text", stream: true });
+      await expect
+        .poll(
+          () =>
+            product.sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        )
+        .not.toHaveLength(0);
+      if (what === "end_user") await setSwitch({ target_type: "end_user", target_id: session.userId }, "off");
+      else await product.call("DELETE", "/v1/sessions/current", undefined, { token: session.token });
+      const decided = performance.now();
+      release();
+      await locking;
+      const { body } = await asked;
+      expect(performance.now() - decided).toBeLessThan(promisedMs);
+      expect(body.error.code).toBe(what === "end_user" ? "suspended" : "invalid_session");
+    },
+  );
+
+  it("a body that takes its time is asked again whose it is", async () => {
+    const session = await fundedSession(product, ground, "1.00");
+    const { promise: answered, resolve, reject } = Promise.withResolvers<number>();
+    const slow = request(`${product.gateways[1]}/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${session.token}`, "content-type": "application/json" },
+    });
+    slow.on("response", (answer) => resolve(answer.resume().statusCode!)).on("error", reject);
+    const body = JSON.stringify({ model: "stub-cheap", messages: [{ role: "user", content: "hello" }] });
+    slow.write(body.slice(0, 20));
+    // Longer than a request may be on its way before it is looked at again.
+    await new Promise((done) => setTimeout(done, 600));
+    await product.call("DELETE", "/v1/sessions/current", undefined, { token: session.token });
+    slow.end(body.slice(20));
+    expect(await answered).toBe(401);
   });
 
   it("a reader that does not read does not hold its stream open", async () => {
