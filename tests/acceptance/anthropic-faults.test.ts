@@ -54,14 +54,14 @@ const leavings: Record<string, Leaving> = {
   "within its thoughts": {
     behaviour: { reasoning: Array<string>(100).fill(" word"), tokenMs: 40 },
     until: (stream) => thoughts(stream, 10),
-    output: [10, 20],
+    output: [10, 60],
   },
-  "after the first word": { behaviour: slow, until: (stream) => stream.pieces(1), output: [1, 10] },
-  "within the text": { behaviour: slow, until: (stream) => stream.pieces(30), output: [30, 40] },
+  "after the first word": { behaviour: slow, until: (stream) => stream.pieces(1), output: [1, 50] },
+  "within the text": { behaviour: slow, until: (stream) => stream.pieces(30), output: [30, 80] },
   "within a tool's arguments": {
     behaviour: { toolCalls: [{ name: "f", arguments: `{"a":"${"word ".repeat(60)}"}` }], tokenMs: 40 },
     until: (stream) => argumentsOf(stream, 10),
-    output: [8, 40],
+    output: [8, 120],
   },
   "behind the last word, before upstream's usage": {
     behaviour: { usageAfterMs: 500 },

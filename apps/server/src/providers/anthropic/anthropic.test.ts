@@ -119,6 +119,15 @@ describe("an answer in one piece", () => {
     expect(body.usage).toEqual(counted);
   });
 
+  it("tells hidden thoughts by their signature alone, streamed or not", async () => {
+    stub.script("*", { reasoning: [], tokens: ["so"] });
+    const [{ message }] = (await bed.whole()).choices as [{ message: JsonObject }];
+    expect(message.reasoning_content).toBeUndefined();
+    expect(message.reasoning_details).toMatchObject([{ text: "", signature: expect.any(String), index: 0 }]);
+    const streamed = await read(await bed.stream());
+    expect(streamed.message.reasoning_details).toEqual(message.reasoning_details);
+  });
+
   it.each([
     ["end_turn", "stop"],
     ["stop_sequence", "stop"],

@@ -10,14 +10,15 @@ export function completionFromMessage(answer: JsonObject, content: unknown): Jso
   const blocks = (content as unknown[]).filter(isObject);
   const texts = blocks.flatMap((block) => (typeof block.text === "string" ? [block.text] : []));
   const calls = blocks.filter(({ type }) => type === "tool_use").map(toolCall);
-  const thoughts = blocks.flatMap((block) => (typeof block.thinking === "string" ? [block.thinking] : []));
+  const thoughts = blocks.map(({ thinking }) => (typeof thinking === "string" ? thinking : "")).join("");
   const details = blocks.flatMap((block, index) => (isThought(block) ? (detailOf(block, index) ?? []) : []));
   const text = texts.join("");
   const message: JsonObject = {
     role: "assistant",
     content: text === "" && calls.length > 0 ? null : text,
     refusal: null,
-    ...(thoughts.length === 0 ? {} : { reasoning_content: thoughts.join("") }),
+    // Upstream may hide the words and give their signature alone.
+    ...(thoughts === "" ? {} : { reasoning_content: thoughts }),
     ...(details.length === 0 ? {} : { reasoning_details: details }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
   };
