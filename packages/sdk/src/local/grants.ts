@@ -22,7 +22,8 @@ export function createGrantToken(bridgeUrl: string, storage: FaucetStorage | nul
     }
   };
   return {
-    read: () => inMemory ?? withStorage((place) => place.getItem(name)) ?? undefined,
+    // The storage first: another tab of the same origin may have paired anew, which ends the older grant.
+    read: () => withStorage((place) => place.getItem(name)) ?? inMemory,
     keep(token) {
       inMemory = token;
       withStorage((place) => place.setItem(name, token));

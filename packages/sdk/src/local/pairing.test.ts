@@ -59,6 +59,7 @@ test("trades the code of the terminal for a grant whose token is kept for this o
   await faucet.local.unpair();
   expect(ground.bridge.on("/pair")).toHaveLength(1);
   expect(storage.values.size).toBe(0);
+  expect(await faucet.local.detectBridge()).toMatchObject({ available: false, paired: false });
   expect(told.mock.calls.map(([status]) => status.available)).toContain(true);
   expect(told.mock.lastCall?.[0]).toMatchObject({ available: false, reason: "local_pairing_required" });
   expect(JSON.stringify(told.mock.calls)).not.toContain(bridgeToken);
@@ -73,6 +74,15 @@ test("a code that was printed in advance needs no start", async () => {
   expect(await faucet.local.pair({ code: "BCDFGHJK" })).toEqual(grant);
   await expect(faucet.local.pair({ code: "BCDF" })).rejects.toMatchObject({ param: "code" });
   expect(ground.bridge.on("/pair/complete")).toHaveLength(1);
+});
+
+test("takes the token of another tab that has paired anew", async () => {
+  await using ground = await startLocalGround({}, { bridge: { "GET /health": health } });
+  const storage = memoryStorage({ [`modelfaucet:bridge:${ground.bridge.url}`]: "mf_br_older" });
+  const faucet = faucetOn(ground, { storage });
+  expect(await faucet.local.detectBridge()).toMatchObject({ available: false });
+  storage.setItem(`modelfaucet:bridge:${ground.bridge.url}`, bridgeToken);
+  expect(await faucet.local.detectBridge()).toMatchObject({ available: true });
 });
 
 test("unpairing forgets the token even when the bridge is away", async () => {

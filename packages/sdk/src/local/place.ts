@@ -27,7 +27,7 @@ export function unsupportedReason(): UnsupportedReason | undefined {
 
 /** `none`: this browser has no such permission. */
 export async function loopbackPermission(): Promise<LoopbackPermission> {
-  // The second name is that of Chromium before 145. Source: https://wicg.github.io/local-network-access, 2026-11-25.
+  // The second name is that of Chromium 142 to 144. Source: https://chromestatus.com/feature/5068298146414592, 2026-11-25.
   for (const name of ["loopback-network", "local-network-access"]) {
     try {
       return (await navigator.permissions.query({ name: name as PermissionName })).state;
