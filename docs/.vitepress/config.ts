@@ -22,6 +22,7 @@ const runbooks = [
   { text: "Rollback", link: "/runbooks/rollback" },
   { text: "Backup and restore", link: "/runbooks/backup-and-restore" },
   { text: "Key rotation", link: "/runbooks/key-rotation" },
+  { text: "Suspend", link: "/runbooks/suspend" },
   { text: "Database outage", link: "/runbooks/database-outage" },
   { text: "Redis outage", link: "/runbooks/redis-outage" },
   { text: "Stuck holds", link: "/runbooks/stuck-holds" },
