@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..", "..");
 const artifacts = join(root, "tests", "artifacts");
 
 /** Chromium of this machine: `CHROMIUM_PATH`, else the usual place. */
-export function launchBrowser(): Promise<Browser> {
+export function launchBrowser(switches: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
     args: [
@@ -20,6 +20,7 @@ export function launchBrowser(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...switches,
     ],
   });
 }
