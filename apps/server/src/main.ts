@@ -196,10 +196,14 @@ const hosted: Record<string, Command> = {
     },
   },
   "check-isolation": {
-    summary: "compare every owned row and table with its owner, without writing",
+    summary: "compare every owned row and table with its owner, or try every route as another tenant",
     run: async (args) => {
       const { checkIsolationHelp, runCheckIsolation } = await import("./commands/hosted-check-isolation.ts");
       if (args.includes("--help")) return print(checkIsolationHelp);
+      if (args.includes("--attack")) {
+        const { runIsolationAttack } = await import("./commands/isolation-attack/isolation-attack.ts");
+        return runIsolationAttack(args);
+      }
       return withDatabase((database) => runCheckIsolation(args, database), "readonlyUrl");
     },
   },

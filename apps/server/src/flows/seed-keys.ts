@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { Tx } from "../lib/db.ts";
 import { uuidV7 } from "../lib/ids.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
-import { credentialPlace, destroyKey, insertKey } from "../modules/credential/credential.ts";
+import { credentialPlace, insertKey, updateKey } from "../modules/credential/credential.ts";
 
 /**
  * A provider key of the developer and one of the user, so that a foreign hand has something to reach for. Neither opens
- * anything: both are destroyed in the transaction that makes them.
+ * anything: they are random, switched off in the transaction that makes them, and for an address of nobody.
  */
 export async function plantKeys(
   tx: Tx,
@@ -17,14 +17,7 @@ export async function plantKeys(
   if (known) return false;
   for (const endUserId of [null, owner.endUserId]) {
     const key = { id: uuidV7(), appId: owner.appId, developerId: owner.developerId, endUserId };
-    await insertKey(tx, {
-      ...key,
-      provider: "openai_compatible",
-      baseUrl: "https://isolation.example.com/v1",
-      sealed: secretBox.seal(randomBytes(16).toString("hex"), credentialPlace(key)),
-      sealedWith: secretBox.keyId,
-      masked: "…",
-      lastCharacters: "",
+    const settings = {
       modelsAllowed: null,
       budgetLimitUsd: null,
       priority: 100,
@@ -32,8 +25,18 @@ export async function plantKeys(
       name: "isolation probe",
       fallbackToPlatform: false,
       disclosureVersion: null,
+    };
+    await insertKey(tx, {
+      ...key,
+      ...settings,
+      provider: "openai_compatible",
+      baseUrl: "https://isolation.example.com/v1",
+      sealed: secretBox.seal(randomBytes(16).toString("hex"), credentialPlace(key)),
+      sealedWith: secretBox.keyId,
+      masked: "…",
+      lastCharacters: "",
     });
-    await destroyKey(tx, key.id);
+    await updateKey(tx, key.id, { ...settings, status: "disabled" });
   }
   return true;
 }

@@ -35,7 +35,7 @@ export type OutboundRequest = {
   door?: OutboundDoor;
   /** Default: what the wiring says of this way out. */
   entrance?: OutboundEntrance;
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   headers: Readonly<Record<string, string>>;
   body?: string | Uint8Array;
   /** Connections are never reused across credentials. */
