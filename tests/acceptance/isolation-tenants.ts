@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { developerScopes } from "@modelfaucet/contract/scopes.ts";
 import { chat, credit, type GroundSession } from "@modelfaucet/testkit/ground.ts";
 import type { HttpAnswer, Product } from "@modelfaucet/testkit/product.ts";
-import type { OwnedIds } from "@modelfaucet/testkit/route-walk.ts";
+import { endedRotation, type OwnedIds } from "@modelfaucet/testkit/route-walk.ts";
 import { vi } from "vitest";
 
 /** A developer with an app, a feature, an end user with money, a call, a receipt, and a token of every scope. */
@@ -76,6 +76,7 @@ export async function makeUser(
     requestId,
     receiptId: `rcpt_${requestId}`,
     ...(await insertKeys(product, publicAppId, session.userId)),
+    rotationId: await endedRotation(product),
   };
   return { session, ids };
 }

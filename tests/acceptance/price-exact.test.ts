@@ -184,7 +184,10 @@ function readEverything(
     op: product.adminToken,
   };
   const reads = apiRoutes.filter(
-    ({ method, path, auth }) => method === "GET" && auth.class in tokens && !/\/(tokens|provider-keys)\/:id/.test(path),
+    ({ method, path, auth }) =>
+      method === "GET" &&
+      auth.class in tokens &&
+      !/\/(tokens|provider-keys|key-rotations)\/:id|\/debug-log\/:request_id/.test(path),
   );
   const control = reads.map(async (route) => {
     const token = tokens[route.auth.class]!;

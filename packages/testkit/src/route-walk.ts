@@ -159,6 +159,14 @@ export async function openAlert(product: Product): Promise<string> {
   return row!.id as string;
 }
 
+/** A rotation that is over, of keys that nobody has. */
+export async function endedRotation(product: Product): Promise<string> {
+  const [row] =
+    await product.sql`insert into key_rotations (id, kind, key_id, old_key_ids, status, reason, started_by, finished_at)
+    values (gen_random_uuid(), 'encryption', 'aaaaaaaa', '{bbbbbbbb}', 'finished', 'walk', 'walk', mf_now()) returning id`;
+  return row!.id as string;
+}
+
 /** One call of a route; `token` null sends none. */
 export function callRoute(
   product: Product,
