@@ -26,7 +26,7 @@ describe("Prometheus' rules", () => {
     expect(rules.map(({ alert }) => alert)).toEqual(wanted.map(({ name }) => alertName(name)));
     expect(rules.map(({ labels }) => labels.severity)).toEqual(wanted.map(({ kind }) => kind));
     expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
-    for (const rule of rules) expect(rule.for, rule.alert).toMatch(/^\d+[smh]$/);
+    for (const rule of rules) expect(rule.for, rule.alert).toMatch(/^\d+[smhd]$/);
   });
 
   it("speak of metrics that exist, by labels that they have", () => {
@@ -53,7 +53,9 @@ function faultsOf(expr: string): string[] {
     const metric = name === "up" ? builtIn : metricNamed(name);
     if (!metric) return [name];
     const asked = [...matchers.matchAll(/([a-z_]+)\s*(?:=~|!~|!=|=)/g)].map(([, label]) => label!);
-    return asked.filter((label) => !metric.labelNames?.includes(label)).map((label) => `${name}{${label}}`);
+    // Each bucket of a histogram is a series by its upper bound.
+    const known = name.endsWith("_bucket") ? [...(metric.labelNames ?? []), "le"] : metric.labelNames;
+    return asked.filter((label) => !known?.includes(label)).map((label) => `${name}{${label}}`);
   });
 }
 

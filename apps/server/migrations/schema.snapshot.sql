@@ -11,7 +11,11 @@
 -- 0010_backups 6172b940a9460926
 -- 0011_alerts 84b215290a8b1e48
 -- 0012_isolation 1b671989ba110cbc
--- 0013_payers fddb50186210c9db
+-- 0013_payers 48986de50264ffa9
+-- 0014_switches ed61b3f0bd992323
+-- 0015_identity 6f394da18db98396
+-- 0016_key_rotation 797e7e778160d927
+-- 0017_debug_log 4a67df306ca61119
 
 create table accounts (
   app_id uuid not null,
@@ -133,12 +137,23 @@ create table apps (
   updated_at timestamp with time zone not null default mf_now(),
   rate_limits jsonb not null default '{}'::jsonb,
   wallet_limits jsonb not null default '{}'::jsonb,
+  previous_identity_key text,
+  previous_identity_secret_prefix text,
+  previous_identity_valid_until timestamp with time zone,
+  jwks_last_good jsonb,
+  debug_log_until timestamp with time zone,
+  debug_log_by text,
+  debug_log_at timestamp with time zone,
+  constraint apps_check CHECK (((previous_identity_key IS NULL) = (previous_identity_valid_until IS NULL))),
+  constraint apps_check1 CHECK (((previous_identity_key IS NULL) = (previous_identity_secret_prefix IS NULL))),
+  constraint apps_check2 CHECK (((debug_log_until IS NULL) OR ((debug_log_by IS NOT NULL) AND (debug_log_at IS NOT NULL) AND (debug_log_until <= (debug_log_at + '01:00:00'::interval))))),
   constraint apps_default_developer_share_bps_check CHECK (((default_developer_share_bps >= 0) AND (default_developer_share_bps <= 10000))),
   constraint apps_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
   constraint apps_id_developer_id_key UNIQUE (id, developer_id),
   constraint apps_identity_key_check CHECK ((identity_key ~~ 'mfenc:%'::text)),
   constraint apps_identity_mode_check CHECK ((identity_mode = ANY (ARRAY['signed'::text, 'server'::text, 'demo'::text]))),
   constraint apps_pkey PRIMARY KEY (id),
+  constraint apps_previous_identity_key_check CHECK ((previous_identity_key ~~ 'mfenc:%'::text)),
   constraint apps_public_app_id_check CHECK ((public_app_id ~ '^[a-zA-Z0-9_:-]{1,128}$'::text)),
   constraint apps_public_app_id_key UNIQUE (public_app_id),
   constraint apps_session_max_age_seconds_check CHECK (((session_max_age_seconds >= 60) AND (session_max_age_seconds <= 604800))),
@@ -248,11 +263,17 @@ create table console_sessions (
   authenticated_at timestamp with time zone not null default mf_now(),
   last_seen_at timestamp with time zone not null default mf_now(),
   ended_at timestamp with time zone,
+  operator_token_id uuid,
+  proved_at timestamp with time zone,
   constraint console_sessions_check CHECK (
 CASE opened_by
-    WHEN 'link'::text THEN ((token_id IS NULL) AND (credential_id IS NULL) AND ((operator_id IS NOT NULL) OR (developer_id IS NOT NULL)))
-    WHEN 'token'::text THEN ((token_id IS NOT NULL) AND (developer_id IS NOT NULL) AND (operator_id IS NULL) AND (kind = 'developer'::text) AND (credential_id IS NULL))
-    ELSE ((credential_id IS NOT NULL) AND (token_id IS NULL) AND (developer_id IS NULL) AND (operator_id IS NULL))
+    WHEN 'link'::text THEN ((token_id IS NULL) AND (operator_token_id IS NULL) AND (credential_id IS NULL) AND ((operator_id IS NOT NULL) OR (developer_id IS NOT NULL)))
+    WHEN 'token'::text THEN ((credential_id IS NULL) AND
+    CASE
+        WHEN (operator_token_id IS NULL) THEN ((token_id IS NOT NULL) AND (developer_id IS NOT NULL) AND (operator_id IS NULL) AND (kind = 'developer'::text))
+        ELSE ((token_id IS NULL) AND (operator_id IS NOT NULL))
+    END)
+    ELSE ((credential_id IS NOT NULL) AND (token_id IS NULL) AND (operator_token_id IS NULL) AND (developer_id IS NULL) AND (operator_id IS NULL))
 END),
   constraint console_sessions_check1 CHECK (((opened_by = 'bootstrap'::text) OR
 CASE kind
@@ -264,8 +285,21 @@ END)),
   constraint console_sessions_kind_check CHECK ((kind = ANY (ARRAY['developer'::text, 'operator'::text]))),
   constraint console_sessions_opened_by_check CHECK ((opened_by = ANY (ARRAY['link'::text, 'token'::text, 'bootstrap'::text]))),
   constraint console_sessions_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operators(id),
+  constraint console_sessions_operator_token_id_operator_id_fkey FOREIGN KEY (operator_token_id, operator_id) REFERENCES operator_tokens(id, operator_id),
   constraint console_sessions_pkey PRIMARY KEY (id),
   constraint console_sessions_token_id_developer_id_fkey FOREIGN KEY (token_id, developer_id) REFERENCES developer_api_tokens(id, developer_id)
+); -- row security forced
+
+create table debug_logs (
+  app_id uuid not null,
+  request_id uuid not null,
+  developer_id uuid not null,
+  end_user_id uuid not null,
+  sealed_bodies text not null,
+  created_at timestamp with time zone not null default mf_now(),
+  constraint debug_logs_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
+  constraint debug_logs_pkey PRIMARY KEY (app_id, request_id),
+  constraint debug_logs_sealed_bodies_check CHECK ((sealed_bodies ~~ 'mfenc:%'::text))
 ); -- row security forced
 
 create table deployment (
@@ -321,9 +355,11 @@ create table developer_api_tokens (
   revoked_at timestamp with time zone,
   created_at timestamp with time zone not null default mf_now(),
   updated_at timestamp with time zone not null default mf_now(),
+  rotated_from uuid,
   constraint developer_api_tokens_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
   constraint developer_api_tokens_pkey PRIMARY KEY (id),
-  constraint developer_api_tokens_scopes_check CHECK ((scopes <@ ARRAY['developer:apps:read'::text, 'developer:apps:write'::text, 'developer:features:read'::text, 'developer:features:write'::text, 'developer:operations:read'::text, 'developer:tokens:read'::text, 'developer:tokens:write'::text, 'developer:sessions:write'::text, 'developer:users:read'::text, 'developer:users:write'::text, 'developer:usage:read'::text])),
+  constraint developer_api_tokens_rotated_from_developer_id_fkey FOREIGN KEY (rotated_from, developer_id) REFERENCES developer_api_tokens(id, developer_id),
+  constraint developer_api_tokens_scopes_check CHECK ((scopes <@ ARRAY['developer:apps:read'::text, 'developer:apps:write'::text, 'developer:features:read'::text, 'developer:features:write'::text, 'developer:operations:read'::text, 'developer:provider_keys:read'::text, 'developer:provider_keys:write'::text, 'developer:tokens:read'::text, 'developer:tokens:write'::text, 'developer:sessions:write'::text, 'developer:users:read'::text, 'developer:users:write'::text, 'developer:usage:read'::text])),
   constraint developer_api_tokens_token_hash_key UNIQUE (token_hash)
 ); -- row security forced
 
@@ -456,6 +492,31 @@ create table instances (
   constraint instances_rate_store_check CHECK ((rate_store = ANY (ARRAY['memory'::text, 'shared'::text, 'away'::text])))
 ); -- row security none
 
+create table key_rotations (
+  id uuid not null,
+  kind text not null,
+  key_id text not null,
+  old_key_ids text[] not null,
+  status text not null default 'running'::text,
+  total integer not null default 0,
+  done integer not null default 0,
+  unopened jsonb not null default '{}'::jsonb,
+  reason text not null,
+  started_by text not null,
+  started_at timestamp with time zone not null default mf_now(),
+  progressed_at timestamp with time zone not null default mf_now(),
+  finished_at timestamp with time zone,
+  constraint key_rotations_check CHECK (((done >= 0) AND (done <= total))),
+  constraint key_rotations_check1 CHECK ((NOT (key_id = ANY (old_key_ids)))),
+  constraint key_rotations_check2 CHECK (((status = 'finished'::text) = (finished_at IS NOT NULL))),
+  constraint key_rotations_key_id_check CHECK ((key_id ~ '^[0-9a-f]{8}$'::text)),
+  constraint key_rotations_kind_check CHECK ((kind = 'encryption'::text)),
+  constraint key_rotations_pkey PRIMARY KEY (id),
+  constraint key_rotations_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+  constraint key_rotations_status_check CHECK ((status = ANY (ARRAY['running'::text, 'overlap'::text, 'finished'::text]))),
+  constraint key_rotations_total_check CHECK ((total >= 0))
+); -- row security forced
+
 create table ledger_rollups (
   generation integer not null,
   grain smallint not null,
@@ -515,6 +576,30 @@ create table model_prices (
   constraint model_prices_unit_check CHECK ((unit = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write'::text, 'output'::text, 'reasoning'::text, 'request'::text]))),
   constraint model_prices_version_provider_model_fkey FOREIGN KEY (version, provider, model) REFERENCES priced_models(version, provider, model)
 ); -- row security none
+
+create table operator_tokens (
+  id uuid not null,
+  operator_id uuid not null,
+  name text not null,
+  token_hash text not null,
+  token_prefix text not null,
+  scopes text[] not null,
+  role text,
+  created_by text not null,
+  rotated_from uuid,
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  created_at timestamp with time zone not null default mf_now(),
+  updated_at timestamp with time zone not null default mf_now(),
+  constraint operator_tokens_id_operator_id_key UNIQUE (id, operator_id),
+  constraint operator_tokens_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operators(id),
+  constraint operator_tokens_pkey PRIMARY KEY (id),
+  constraint operator_tokens_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'support'::text, 'finance'::text, 'admin'::text]))),
+  constraint operator_tokens_rotated_from_fkey FOREIGN KEY (rotated_from) REFERENCES operator_tokens(id),
+  constraint operator_tokens_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['operator:read'::text, 'operator:support'::text, 'operator:tenants'::text, 'operator:switches'::text, 'operator:finance'::text, 'operator:platform'::text, 'operator:incidents'::text, 'operator:security'::text]))),
+  constraint operator_tokens_token_hash_key UNIQUE (token_hash)
+); -- row security forced
 
 create table operators (
   id uuid not null,
@@ -676,6 +761,40 @@ END),
   constraint sign_in_links_kind_check CHECK ((kind = ANY (ARRAY['developer'::text, 'operator'::text]))),
   constraint sign_in_links_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES operators(id),
   constraint sign_in_links_pkey PRIMARY KEY (id)
+); -- row security forced
+
+create table switches (
+  kind text not null,
+  target_id text not null,
+  app_id uuid,
+  developer_id uuid,
+  end_user_id uuid,
+  state text not null,
+  throttle_rpm integer,
+  reason text not null,
+  set_by text not null,
+  changed_at timestamp with time zone not null default mf_now(),
+  until timestamp with time zone,
+  version bigint not null,
+  constraint switches_app_id_developer_id_end_user_id_fkey FOREIGN KEY (app_id, developer_id, end_user_id) REFERENCES end_users(app_id, developer_id, id),
+  constraint switches_app_id_developer_id_fkey FOREIGN KEY (app_id, developer_id) REFERENCES apps(id, developer_id),
+  constraint switches_check CHECK (((state = 'throttled'::text) = (throttle_rpm IS NOT NULL))),
+  constraint switches_check1 CHECK (((until IS NULL) OR (state <> 'on'::text))),
+  constraint switches_check2 CHECK (((kind <> ALL (ARRAY['platform'::text, 'provider'::text])) OR (COALESCE(app_id, developer_id, end_user_id) IS NULL))),
+  constraint switches_check3 CHECK (((kind <> ALL (ARRAY['developer'::text, 'token'::text])) OR ((app_id IS NULL) AND (developer_id IS NOT NULL)))),
+  constraint switches_check4 CHECK (((kind <> 'developer'::text) OR (target_id = (developer_id)::text))),
+  constraint switches_check5 CHECK (((kind <> ALL (ARRAY['app'::text, 'feature'::text, 'end_user'::text, 'wallet'::text, 'session'::text])) OR ((app_id IS NOT NULL) AND (developer_id IS NOT NULL)))),
+  constraint switches_check6 CHECK (((kind = ANY (ARRAY['end_user'::text, 'wallet'::text, 'session'::text])) <= (end_user_id IS NOT NULL))),
+  constraint switches_check7 CHECK (((end_user_id IS NULL) OR (kind = ANY (ARRAY['end_user'::text, 'wallet'::text, 'session'::text, 'credential'::text])))),
+  constraint switches_developer_id_fkey FOREIGN KEY (developer_id) REFERENCES developers(id),
+  constraint switches_kind_check CHECK ((kind = ANY (ARRAY['platform'::text, 'developer'::text, 'app'::text, 'feature'::text, 'end_user'::text, 'wallet'::text, 'session'::text, 'token'::text, 'credential'::text, 'provider'::text]))),
+  constraint switches_pkey PRIMARY KEY (kind, target_id),
+  constraint switches_reason_check CHECK ((btrim(reason) <> ''::text)),
+  constraint switches_state_check CHECK ((state = ANY (ARRAY['on'::text, 'off'::text, 'throttled'::text]))),
+  constraint switches_target_id_check CHECK ((target_id <> ''::text)),
+  constraint switches_throttle_rpm_check CHECK (((throttle_rpm >= 1) AND (throttle_rpm <= 1000000))),
+  constraint switches_version_check CHECK ((version > 0)),
+  constraint switches_version_key UNIQUE (version)
 ); -- row security forced
 
 create table transfers (
@@ -974,15 +1093,27 @@ CREATE UNIQUE INDEX app_features_pkey ON public.app_features USING btree (app_id
 
 CREATE INDEX apps_by_developer ON public.apps USING btree (developer_id, id);
 
+CREATE INDEX apps_by_identity_secret ON public.apps USING btree (identity_secret_prefix) WHERE (identity_secret_prefix IS NOT NULL);
+
+CREATE INDEX apps_by_previous_identity_secret ON public.apps USING btree (previous_identity_secret_prefix) WHERE (previous_identity_secret_prefix IS NOT NULL);
+
 CREATE UNIQUE INDEX apps_id_developer_id_key ON public.apps USING btree (id, developer_id);
 
 CREATE UNIQUE INDEX apps_pkey ON public.apps USING btree (id);
 
 CREATE UNIQUE INDEX apps_public_app_id_key ON public.apps USING btree (public_app_id);
 
+CREATE INDEX audit_logs_by_action ON public.audit_logs USING btree (action, id);
+
+CREATE INDEX audit_logs_by_actor ON public.audit_logs USING btree (actor_id, id) WHERE (actor_id IS NOT NULL);
+
 CREATE INDEX audit_logs_by_developer ON public.audit_logs USING btree (developer_id, id);
 
+CREATE INDEX audit_logs_by_request ON public.audit_logs USING btree (request_id) WHERE (request_id IS NOT NULL);
+
 CREATE INDEX audit_logs_by_resource ON public.audit_logs USING btree (resource_type, resource_id);
+
+CREATE INDEX audit_logs_of_leaks ON public.audit_logs USING btree (created_at) WHERE ((metadata -> 'leaked'::text) = 'true'::jsonb);
 
 CREATE UNIQUE INDEX audit_logs_pkey ON public.audit_logs USING btree (id);
 
@@ -1006,6 +1137,12 @@ CREATE UNIQUE INDEX console_sessions_cookie_hash_key ON public.console_sessions 
 
 CREATE UNIQUE INDEX console_sessions_pkey ON public.console_sessions USING btree (id);
 
+CREATE INDEX debug_logs_by_age ON public.debug_logs USING btree (created_at);
+
+CREATE INDEX debug_logs_of_app ON public.debug_logs USING btree (app_id, created_at);
+
+CREATE UNIQUE INDEX debug_logs_pkey ON public.debug_logs USING btree (app_id, request_id);
+
 CREATE UNIQUE INDEX deployment_pkey ON public.deployment USING btree (one);
 
 CREATE UNIQUE INDEX detached_charges_pkey ON public.detached_charges USING btree (app_id, account_id, month);
@@ -1020,6 +1157,8 @@ CREATE UNIQUE INDEX developer_api_tokens_owner ON public.developer_api_tokens US
 
 CREATE UNIQUE INDEX developer_api_tokens_pkey ON public.developer_api_tokens USING btree (id);
 
+CREATE UNIQUE INDEX developer_api_tokens_rotated ON public.developer_api_tokens USING btree (rotated_from) WHERE (rotated_from IS NOT NULL);
+
 CREATE UNIQUE INDEX developer_api_tokens_token_hash_key ON public.developer_api_tokens USING btree (token_hash);
 
 CREATE UNIQUE INDEX developers_email ON public.developers USING btree (lower(email));
@@ -1029,6 +1168,8 @@ CREATE UNIQUE INDEX developers_pkey ON public.developers USING btree (id);
 CREATE UNIQUE INDEX end_users_app_id_external_user_hash_key ON public.end_users USING btree (app_id, external_user_hash);
 
 CREATE INDEX end_users_by_age ON public.end_users USING btree (app_id, created_at);
+
+CREATE INDEX end_users_by_last_seen ON public.end_users USING btree (app_id, last_seen_at DESC NULLS LAST, id DESC);
 
 CREATE UNIQUE INDEX end_users_owner ON public.end_users USING btree (app_id, developer_id, id);
 
@@ -1052,6 +1193,10 @@ CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree
 
 CREATE UNIQUE INDEX instances_pkey ON public.instances USING btree (id);
 
+CREATE UNIQUE INDEX key_rotations_open ON public.key_rotations USING btree (kind) WHERE (status <> 'finished'::text);
+
+CREATE UNIQUE INDEX key_rotations_pkey ON public.key_rotations USING btree (id);
+
 CREATE INDEX ledger_rollups_by_wallet ON public.ledger_rollups USING btree (wallet_id, scope) WHERE (grain = 0);
 
 CREATE UNIQUE INDEX ledger_rollups_pkey ON public.ledger_rollups USING btree (generation, grain, bucket, scope, wallet_id, fund, kind, reason);
@@ -1061,6 +1206,16 @@ CREATE INDEX limits_by_target ON public.limits USING btree (level, target_id);
 CREATE UNIQUE INDEX limits_pkey ON public.limits USING btree (app_id, level, target_id, set_by, measure, "window");
 
 CREATE UNIQUE INDEX model_prices_pkey ON public.model_prices USING btree (version, provider, model, unit, above_input_tokens);
+
+CREATE INDEX operator_tokens_by_operator ON public.operator_tokens USING btree (operator_id, id);
+
+CREATE UNIQUE INDEX operator_tokens_id_operator_id_key ON public.operator_tokens USING btree (id, operator_id);
+
+CREATE UNIQUE INDEX operator_tokens_pkey ON public.operator_tokens USING btree (id);
+
+CREATE UNIQUE INDEX operator_tokens_rotated ON public.operator_tokens USING btree (rotated_from) WHERE (rotated_from IS NOT NULL);
+
+CREATE UNIQUE INDEX operator_tokens_token_hash_key ON public.operator_tokens USING btree (token_hash);
 
 CREATE UNIQUE INDEX operators_email ON public.operators USING btree (lower(email));
 
@@ -1099,6 +1254,14 @@ CREATE INDEX sign_in_links_by_expiry ON public.sign_in_links USING btree (expire
 CREATE UNIQUE INDEX sign_in_links_code_hash_key ON public.sign_in_links USING btree (code_hash);
 
 CREATE UNIQUE INDEX sign_in_links_pkey ON public.sign_in_links USING btree (id);
+
+CREATE INDEX switches_by_developer ON public.switches USING btree (developer_id) WHERE (developer_id IS NOT NULL);
+
+CREATE INDEX switches_in_force ON public.switches USING btree (until) WHERE (state <> 'on'::text);
+
+CREATE UNIQUE INDEX switches_pkey ON public.switches USING btree (kind, target_id);
+
+CREATE UNIQUE INDEX switches_version_key ON public.switches USING btree (version);
 
 CREATE INDEX transfers_by_insertion ON public.transfers USING btree (epoch, xid8);
 
@@ -1463,6 +1626,19 @@ create policy reading on console_sessions for select
 create policy removing on console_sessions for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
+create policy adding on debug_logs for insert
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy changing on debug_logs for update
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
+create policy reading on debug_logs for select
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator,backup,isolation}'::text[])));
+
+create policy removing on debug_logs for delete
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
+
 create policy adding on detached_charges for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
@@ -1567,6 +1743,19 @@ create policy reading on idempotency_keys for select
 create policy removing on idempotency_keys for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,recovery,operator}'::text[])));
 
+create policy adding on key_rotations for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on key_rotations for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on key_rotations for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+
+create policy removing on key_rotations for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
 create policy adding on ledger_rollups for insert
   with check (((scope = 'developer'::text) AND (wallet_id = ( SELECT mf_developer() AS mf_developer))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
 
@@ -1592,6 +1781,19 @@ create policy reading on limits for select
 
 create policy removing on limits for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (target_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on operator_tokens for insert
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy changing on operator_tokens for update
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy reading on operator_tokens for select
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator,backup,isolation}'::text[])));
+
+create policy removing on operator_tokens for delete
+  using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
 create policy adding on operators for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
@@ -1631,6 +1833,19 @@ create policy reading on sign_in_links for select
 
 create policy removing on sign_in_links for delete
   using (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
+
+create policy adding on switches for insert
+  with check (((developer_id = ( SELECT mf_developer() AS mf_developer)) AND ((kind <> 'credential'::text) OR (end_user_id IS NULL))) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy changing on switches for update
+  using (((developer_id = ( SELECT mf_developer() AS mf_developer)) AND ((kind <> 'credential'::text) OR (end_user_id IS NULL))) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
+  with check (((developer_id = ( SELECT mf_developer() AS mf_developer)) AND ((kind <> 'credential'::text) OR (end_user_id IS NULL))) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+
+create policy reading on switches for select
+  using (((developer_id = ( SELECT mf_developer() AS mf_developer)) AND ((kind <> 'credential'::text) OR (end_user_id IS NULL))) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,cache,operator,backup,isolation}'::text[])));
+
+create policy removing on switches for delete
+  using (((developer_id = ( SELECT mf_developer() AS mf_developer)) AND ((kind <> 'credential'::text) OR (end_user_id IS NULL))) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
 
 create policy adding on transfers for insert
   with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND ((( SELECT mf_end_user() AS mf_end_user) = from_id) OR (( SELECT mf_end_user() AS mf_end_user) = to_id))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{settlement,operator}'::text[])));
@@ -1716,17 +1931,17 @@ create policy removing on usage_rollups for delete
   using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{projection,operator}'::text[])));
 
 create policy adding on user_modes for insert
-  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
 create policy changing on user_modes for update
-  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])))
-  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])))
+  with check ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
 create policy reading on user_modes for select
-  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,operator,backup,isolation}'::text[])));
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{cache,auth,operator,backup,isolation}'::text[])));
 
 create policy removing on user_modes for delete
-  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{operator}'::text[])));
+  using ((developer_id = ( SELECT mf_developer() AS mf_developer)) OR ((app_id = ( SELECT mf_app() AS mf_app)) AND (end_user_id = ( SELECT mf_end_user() AS mf_end_user))) OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
 
 create policy adding on user_token_uses for insert
   with check (false OR (( SELECT mf_purpose() AS mf_purpose) = ANY ('{auth,operator}'::text[])));
@@ -1804,6 +2019,8 @@ grant select on changes to mf_read;
 
 grant select on console_sessions to mf_read;
 
+grant select on debug_logs to mf_read;
+
 grant select on deployment to mf_read;
 
 grant select on detached_charges to mf_read;
@@ -1828,11 +2045,15 @@ grant select on idempotency_keys to mf_read;
 
 grant select on instances to mf_read;
 
+grant select on key_rotations to mf_read;
+
 grant select on ledger_rollups to mf_read;
 
 grant select on limits to mf_read;
 
 grant select on model_prices to mf_read;
+
+grant select on operator_tokens to mf_read;
 
 grant select on operators to mf_read;
 
@@ -1857,6 +2078,8 @@ grant select on schema_migrations to mf_read;
 grant select on settings to mf_read;
 
 grant select on sign_in_links to mf_read;
+
+grant select on switches to mf_read;
 
 grant select on transfers to mf_read;
 
@@ -1906,6 +2129,8 @@ grant delete, insert, select, update on changes to mf_runtime;
 
 grant delete, insert, select, update on console_sessions to mf_runtime;
 
+grant delete, insert, select, update on debug_logs to mf_runtime;
+
 grant delete, insert, select, update on deployment to mf_runtime;
 
 grant select on detached_charges to mf_runtime;
@@ -1930,11 +2155,15 @@ grant delete, insert, select, update on idempotency_keys to mf_runtime;
 
 grant delete, insert, select, update on instances to mf_runtime;
 
+grant delete, insert, select, update on key_rotations to mf_runtime;
+
 grant delete, insert, select, update on ledger_rollups to mf_runtime;
 
 grant delete, insert, select, update on limits to mf_runtime;
 
 grant insert, select on model_prices to mf_runtime;
+
+grant delete, insert, select, update on operator_tokens to mf_runtime;
 
 grant delete, insert, select, update on operators to mf_runtime;
 
@@ -1959,6 +2188,8 @@ grant select on schema_migrations to mf_runtime;
 grant delete, insert, select, update on settings to mf_runtime;
 
 grant delete, insert, select, update on sign_in_links to mf_runtime;
+
+grant delete, insert, select, update on switches to mf_runtime;
 
 grant insert, select on transfers to mf_runtime;
 

@@ -12,7 +12,13 @@ const laterPaths: readonly (readonly [Arrival, ...string[]])[] = [
   [3],
   [6, "/v1/console/events"],
   ["later", "/v1/console/oidc/*"],
-  ["later", "/v1/local/*", "/v1/user/stripe/payment-intents", "/v1/user/stripe/setup-intents"],
+  [
+    "later",
+    "/v1/local/permits",
+    "/v1/local/endpoints*",
+    "/v1/user/stripe/payment-intents",
+    "/v1/user/stripe/setup-intents",
+  ],
   ["later", "/v1/user/payment-methods*", "/v1/user/auto-topup", "/v1/user/promo-codes/*"],
   ["later", "/v1/user/receipts/*.pdf", "/v1/user/receipts/*/proof", "/v1/receipts/roots*"],
   [
