@@ -16,7 +16,7 @@ export type Fault = { line: number; column: number; path: string; message: strin
 
 export type ReadFile = {
   file: BridgeFile;
-  placeOf(path: readonly PropertyKey[]): { line: number; column: number };
+  placeOf(path: readonly PropertyKey[], wanted?: "value" | "key"): { line: number; column: number };
 };
 
 const fileBytesMax = 262_144;
@@ -42,7 +42,7 @@ export function readBridgeFile(text: string): ReadFile | { faults: Fault[] } {
       })),
     };
   }
-  const placeOf = (path: readonly PropertyKey[]) => placeAt(offsetOf(document, path));
+  const placeOf: ReadFile["placeOf"] = (path, wanted = "value") => placeAt(offsetOf(document, path, wanted));
   const result = bridgeFileSchema.safeParse(contentOf(document));
   if (result.success) return { file: result.data, placeOf };
   return { faults: result.error.issues.flatMap((issue) => faultsOf(issue, placeOf)) };
@@ -71,7 +71,7 @@ function faultsOf(issue: ZodIssue, placeOf: ReadFile["placeOf"]): Fault[] {
   }
   return issue.keys.map((key) => {
     const path = [...issue.path, key];
-    return { ...placeOf(path), path: pathText(path), message: "is not a known key" };
+    return { ...placeOf(path, "key"), path: pathText(path), message: "is not a known key" };
   });
 }
 
@@ -84,16 +84,17 @@ function contentOf(document: Document): unknown {
   }
 }
 
-/** Where the value at this path stands, else the key, else what it would stand in. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+/** Where the value at this path stands, else its key, else what it would stand in. */
+function offsetOf(document: Document, path: readonly PropertyKey[], wanted: "value" | "key"): number {
   let node: unknown = document.contents;
   let offset = startOf(node) ?? 0;
-  for (const part of path) {
+  for (const [at, part] of path.entries()) {
     const pair = isMap(node) ? pairOf(node, part) : undefined;
-    if (pair !== undefined) offset = startOf(pair.key) ?? offset;
     const next = pair === undefined ? childOf(node, part) : pair.value;
+    const isKey =
+      pair !== undefined && (wanted === "key" || startOf(next) === undefined) && at === path.length - 1;
+    offset = startOf(isKey ? pair.key : next) ?? offset;
     if (next === undefined || next === null) return offset;
-    if (pair === undefined) offset = startOf(next) ?? offset;
     node = next;
   }
   return offset;

@@ -1,4 +1,4 @@
-import { lookup as dnsLookup, type LookupAddress } from "node:dns";
+import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from "node:dns";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
@@ -166,10 +166,16 @@ function mayConnect(endpoint: EndpointSettings, address: string): boolean {
   return endpoint.isRemote ? !isRefusedAddress(address) : isLoopbackAddress(address);
 }
 
+type Resolve = (
+  name: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /** Resolves a name and refuses it as a whole when one of its addresses is none that this endpoint may have. */
-function judgedLookup(endpoint: EndpointSettings): LookupFunction {
+export function judgedLookup(endpoint: EndpointSettings, resolveName: Resolve = dnsLookup): LookupFunction {
   return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, "", 0);
       const first = addresses[0];
       if (first === undefined || !addresses.every(({ address }) => mayConnect(endpoint, address)))

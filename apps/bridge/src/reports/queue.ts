@@ -28,7 +28,8 @@ export function openReports(
   bounds: { maxReports: number; keepDays: number },
   now: () => number = Date.now,
 ): ReportQueue {
-  const kept = readReportFile(readText(path));
+  const text = readText(path);
+  const kept = readReportFile(text);
   let { entries } = kept;
   const dropped = kept.dropped;
 
@@ -50,7 +51,8 @@ export function openReports(
     entries = left;
     return true;
   };
-  if (trim()) rewrite();
+  // Behind a line that a crash cut in two nothing can be appended.
+  if (trim() || (text !== null && text !== "" && !text.endsWith("\n"))) rewrite();
 
   return {
     add(owner, report) {
