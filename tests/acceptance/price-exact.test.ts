@@ -187,7 +187,7 @@ function readEverything(
     ({ method, path, auth }) =>
       method === "GET" &&
       auth.class in tokens &&
-      !/\/(tokens|provider-keys|key-rotations)\/:id|\/debug-log\/:request_id/.test(path),
+      !/(tokens|provider-keys|key-rotations)\/:id|\/debug-log\/:request_id/.test(path),
   );
   const control = reads.map(async (route) => {
     const token = tokens[route.auth.class]!;
