@@ -35,7 +35,7 @@ test("publint finds nothing to say", async () => {
   expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
 });
 
-test("every entry has its types wherever ESM is resolved", async () => {
+test("every entry has its types wherever ESM is resolved", { timeout: 30_000 }, async () => {
   const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
   if (!result.types) throw new Error("the package has no types");
   expect(Object.keys(result.entrypoints).sort()).toEqual([".", "./server"]);
@@ -55,7 +55,7 @@ test("nothing of the workspace is in it, and it needs no other package", () => {
   expect(files.filter((file) => foreign.test(readFileSync(join(installed, file), "utf8")))).toEqual([]);
 });
 
-test("a strict project compiles against it, and is told of a wrong name", () => {
+test("a strict project compiles against it, and is told of a wrong name", { timeout: 30_000 }, () => {
   const use = (field: string) => `
     import { createFaucet, FaucetLocalError, type FaucetModes, type FaucetReceipt } from "@modelfaucet/sdk";
     import { signUserToken } from "@modelfaucet/sdk/server";

@@ -47,8 +47,6 @@ export async function buildPackage(folder: string, outDir: string): Promise<void
 
 async function bundle(folder: string, outDir: string, manifest: Manifest, entries: string[]): Promise<void> {
   const outside = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-  // A bundle of modules keeps no directive of one of them; frameworks with server components look for this one.
-  const isForPages = entries.some((entry) => readFileSync(entry, "utf8").startsWith('"use client"'));
   await build({
     configFile: false,
     // No .env file and no variable has a way into a package.
@@ -65,7 +63,8 @@ async function bundle(folder: string, outDir: string, manifest: Manifest, entrie
       lib: { entry: entries, formats: ["es"], fileName: (_format, name) => `${name}.js` },
       rolldownOptions: {
         external: (id) => outside.some((name) => id === name || id.startsWith(`${name}/`)),
-        output: { chunkFileNames: "[name].js", banner: isForPages ? '"use client";' : "" },
+        output: { chunkFileNames: "[name].js" },
+        // The entry's own directive is kept, which is the one that frameworks with server components look for.
         onLog: (level, log, handle) => log.code === "MODULE_LEVEL_DIRECTIVE" || handle(level, log),
       },
     },

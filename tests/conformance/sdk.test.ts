@@ -19,7 +19,9 @@ const ask = { feature: "chat", messages: [{ role: "user" as const, content: "hel
 beforeAll(async () => {
   product = await startProduct({
     postgres: inject("postgres"),
-    env: { MODELFAUCET_HOST_MAP: `${ownVendor}=127.0.0.1!` },
+    env: (_database, stub) => ({
+      MODELFAUCET_HOST_MAP: `${ownVendor}=127.0.0.1!,api.openai.com=127.0.0.1:${new URL(stub.url).port}!`,
+    }),
   });
   ground = await layGround(product);
   wholeAnswer = Array(50).fill("word").join(" ");
@@ -159,6 +161,58 @@ describe("an own key", () => {
       expect(failed).toMatchObject({ code: "byok_key_invalid" });
     }
     expect((await wallet(product, token)).balance_usd).toBe("1.00000000");
+  });
+});
+
+describe("the user's own consent", () => {
+  it("alone lets a failed own key be replaced by credits, and the answer says so", async () => {
+    const token = await fill("1.00");
+    const faucet = faucetOf();
+    const { items } = await faucet.modes.get({ feature: "chat" });
+    await faucet.byok.addKey({
+      provider: "openai_compatible",
+      apiKey: `key-${crypto.randomUUID()}`,
+      baseUrl: `http://${ownVendor}:${new URL(product.stub.url).port}/v1`,
+      disclosureVersion: items.find(({ mode }) => mode === "byok")!.disclosure_version!,
+    });
+    await faucet.modes.set({ mode: "byok", fallbackToPlatform: true });
+    product.stub.queue("stub-text", { status: 401 });
+    const { modelfaucet } = await faucet.chat(ask);
+    expect(modelfaucet).toMatchObject({ route_mode: "platform", charge_usd: "0.00025000" });
+    expect((await wallet(product, token)).balance_usd).toBe("0.99975000");
+  });
+});
+
+describe("a key of one call", () => {
+  it("pays upstream for that call alone, and is in no log", async () => {
+    await ground.setFeature(
+      { route_preference: ["platform", "byok"], models: ["stub/stub-text", "openai/stub-text"] },
+      { byok_fee_usd: "0" },
+    );
+    await fill("1.00");
+    const faucet = faucetOf();
+    const apiKey = `sk-proj-${crypto.randomUUID()}`;
+    const { modelfaucet } = await faucet.chat({ ...ask, ownKey: { provider: "openai", apiKey } });
+    expect(modelfaucet).toMatchObject({ route_mode: "byok", charge_usd: "0.00000000" });
+    expect(product.stub.requests.at(-1)!.headers.authorization).toBe(`Bearer ${apiKey}`);
+    expect((await faucet.chat(ask)).modelfaucet.route_mode).toBe("platform");
+    expect((await faucet.byok.listKeys()).items).toEqual([]);
+    const logs = [product.control, ...product.gatewayProcesses].map((server) => server.output()).join("");
+    expect(logs).not.toContain(apiKey);
+  });
+});
+
+describe("sessions", () => {
+  it("one that was revoked is replaced once, and the call goes on", async () => {
+    await fill("1.00");
+    const faucet = faucetOf();
+    const first = await faucet.sessionToken("chat");
+    await product.call("DELETE", "/v1/sessions/current", undefined, { token: first });
+    const opened: string[] = [];
+    faucet.on("session", ({ sessionId }) => opened.push(sessionId));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => faucet.chat(ask)));
+    expect(answers.map(({ modelfaucet }) => modelfaucet.route_mode)).toEqual(Array(5).fill("platform"));
+    expect(opened).toHaveLength(1);
   });
 });
 
