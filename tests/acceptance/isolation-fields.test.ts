@@ -117,6 +117,13 @@ describe("A152: privileged fields", () => {
       "PATCH /v1/developer/apps/:publicAppId/users/:id own",
       // `suspended` is the developer's to say of its own users.
       "PATCH /v1/developer/apps/:publicAppId/users/:id status",
+      // The token decides; a report for another app or user is rejected.
+      "POST /v1/local/usage-reports app_id",
+      "POST /v1/local/usage-reports created_at",
+      // An operator names whose sessions end.
+      "POST /v1/admin/sessions/revoke developer_id",
+      "POST /v1/admin/sessions/revoke end_user_id",
+      "POST /v1/admin/sessions/revoke session_id",
     ]);
     for (const path of ["tokens", "apps"]) {
       const body = {

@@ -20,7 +20,11 @@ let tenant: Tenant;
 let operators: Pick<OwnedIds, "operatorTokenId">;
 
 beforeAll(async () => {
-  product = await startProduct({ postgres: inject("postgres") });
+  product = await startProduct({
+    postgres: inject("postgres"),
+    // What the worker finds out each minute would stand among what a route has done.
+    env: { MODELFAUCET_MINUTE_MS: "3600000" },
+  });
   await layGround(product);
   tenant = await makeTenant(product, "one");
   const named = { name: "one", email: "operator@example.com", role: "viewer" };

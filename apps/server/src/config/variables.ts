@@ -774,7 +774,7 @@ export const variables = {
   },
   MODELFAUCET_MINUTE_MS: {
     for: ["testkit"],
-    kind: integer(50, 60_000),
+    kind: integer(50, 3_600_000),
     default: "30000",
     doc: "Test wiring: how often the worker checks the books and its alert rules, so that a fault shows within a minute.",
   },
