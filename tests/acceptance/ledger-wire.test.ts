@@ -130,7 +130,8 @@ describe("A024: money on the wire", () => {
       201,
     );
     for (const route of [...routesToWalk(), ...gatewayRoutes].filter(
-      ({ method, auth }) => method === "GET" && auth.class !== "none" && auth.class !== "console",
+      ({ method, path, auth }) =>
+        method === "GET" && auth.class !== "none" && auth.class !== "console" && !ofNobody.test(path),
     )) {
       const isGateway = gatewayRoutes.includes(route);
       const token = route.auth.class === "session" ? spending.token : tokenFor(route);
@@ -162,6 +163,9 @@ describe("A024: money on the wire", () => {
     expect(faults).toEqual([]);
   });
 });
+
+/** What the tenant has none of; no money is in it. */
+const ofNobody = /\/operator-tokens\/:id|\/debug-log\/:request_id/;
 
 /** Notes every money field; keeps the places at which one is not written as it must be. */
 function walkMoney(value: Json, where: string, seen: Map<string, string[]>): void {
