@@ -1,7 +1,18 @@
-import { createFaucet, FaucetAuthError, FaucetError, type FaucetOptions } from "@modelfaucet/sdk";
+import { request } from "node:http";
+import { Readable } from "node:stream";
+import {
+  createFaucet,
+  FaucetAuthError,
+  type FaucetClientInternals,
+  FaucetError,
+  type FaucetOptions,
+  type FetchLike,
+} from "@modelfaucet/sdk";
 import { createSessions, signUserToken } from "@modelfaucet/sdk/server";
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
 import { credit, type Ground, layGround, wallet } from "@modelfaucet/testkit/ground.ts";
+import { type RunningBridge, startBridge } from "@modelfaucet/testkit/local-servers/bridge.ts";
+import { type LocalServer, startLocalServer } from "@modelfaucet/testkit/local-servers/local-server.ts";
 import { type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 
@@ -41,9 +52,9 @@ afterEach(() => expectBooksClean(product));
 afterAll(() => product?.stop());
 
 /** As an app's page: its backend opens the sessions. */
-function faucetOf(over: Partial<FaucetOptions> = {}) {
+function faucetOf(over: Partial<FaucetOptions> = {}, internals: FaucetClientInternals = {}) {
   const sessions = createSessions({ developerToken: product.developerAdminToken, baseUrl: product.api });
-  return createFaucet({
+  const options: FaucetOptions = {
     publicAppId: ground.publicAppId,
     baseUrl: product.api,
     gatewayBaseUrl: product.gateways[0]!,
@@ -55,8 +66,21 @@ function faucetOf(over: Partial<FaucetOptions> = {}) {
       }),
     maxRetries: 0,
     ...over,
-  });
+  };
+  return createFaucet(options, internals);
 }
+
+/** Node's own fetch sends a header of browsers, which a program's grant is refused with. */
+const localFetch: FetchLike = (input, { method = "GET", headers, signal, body } = {}) =>
+  new Promise((resolve, reject) => {
+    const options = { method, headers: headers as Record<string, string>, ...(signal ? { signal } : {}) };
+    const call = request(String(input), options, (answer) => {
+      const stream = Readable.toWeb(answer) as ReadableStream<Uint8Array>;
+      const answered = { status: answer.statusCode!, headers: answer.headers as Record<string, string> };
+      resolve(new Response(stream, answered));
+    });
+    call.on("error", reject).end(body as string | undefined);
+  });
 
 async function fill(amountUsd: string): Promise<string> {
   const { answer } = await ground.openSession(user);
@@ -199,6 +223,68 @@ describe("a key of one call", () => {
     expect((await faucet.byok.listKeys()).items).toEqual([]);
     const logs = [product.control, ...product.gatewayProcesses].map((server) => server.output()).join("");
     expect(logs).not.toContain(apiKey);
+  });
+});
+
+describe("the own machine, from a program without a page", () => {
+  let ollama: LocalServer;
+  let bridge: RunningBridge;
+  let program: ReturnType<typeof createFaucet>;
+
+  beforeAll(async () => {
+    ollama = await startLocalServer("ollama", [{ name: "qwen3:8b", contextLength: 8192 }]);
+    bridge = await startBridge({
+      config: `version: 1
+endpoints: [{ id: ollama, kind: ollama, base_url: "${ollama.baseUrl}" }]
+aliases: { default: "ollama:qwen3:8b" }
+`,
+    });
+  });
+  afterAll(async () => {
+    await bridge?.stop();
+    await ollama?.close();
+  });
+  beforeEach(async () => {
+    ollama.script({});
+    const { stdout } = await bridge.command("pair", "--native", `job ${user.slice(-8)}`);
+    const kept = new Map([[`modelfaucet:bridge:${bridge.url}`, stdout.trim()]]);
+    const storage = {
+      getItem: (name: string) => kept.get(name) ?? null,
+      setItem: (name: string, value: string) => kept.set(name, value),
+      removeItem: (name: string) => kept.delete(name),
+    };
+    program = faucetOf({ localBridgeBaseUrl: bridge.url, storage }, { localFetch });
+    await program.modes.set({ mode: "local" });
+  });
+
+  it("answers, streams, and reports its counts", async () => {
+    ollama.script({ pieces: ["From ", "here"], usage: "missing" });
+    const { choices, modelfaucet } = await program.chat(ask);
+    expect(choices[0]!.message.content).toBe("From here");
+    expect(modelfaucet).toMatchObject({ route_mode: "local", usage_report_status: "sent" });
+    expect(await program.stream(ask).text()).toBe("From here");
+    expect(product.stub.calls).toBe(0);
+  });
+
+  it("B1: what is wrong with it is an error, and no other payer's affair", async () => {
+    const token = await fill("1.00");
+    const long = Array(9_000).fill("word").join(" ");
+    const tooLong = program.runFeature({ feature: "chat", input: long });
+    await expect(tooLong).rejects.toMatchObject({ code: "context_length_exceeded", status: 400 });
+    ollama.script({ refuse: { status: 500, body: { error: "out of memory" } } });
+    await expect(program.chat(ask)).rejects.toMatchObject({ code: "local_model_unavailable", status: 503 });
+    await bridge.command("revoke", "--all");
+    await expect(program.chat(ask)).rejects.toMatchObject({
+      code: "local_pairing_required",
+      nextStep: "local.pairing",
+    });
+    expect(product.stub.calls).toBe(0);
+    expect((await wallet(product, token)).balance_usd).toBe("1.00000000");
+    await program.modes.set({ mode: "local", fallbackToPlatform: true });
+    expect((await program.chat(ask)).modelfaucet.route_mode).toBe("platform");
+    await expect(program.chat({ ...ask, routeMode: "local" })).rejects.toMatchObject({
+      code: "local_pairing_required",
+    });
   });
 });
 
