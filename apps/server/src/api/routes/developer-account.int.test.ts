@@ -40,6 +40,7 @@ describe("tokens", () => {
     expect((await routes.ask(made.body.token, "GET", "/v1/developer/me")).status).toBe(401);
     expect(await routes.auditOf(made.body.item.id)).toEqual([
       "developer_token.create",
+      "developer_token.use",
       "developer_token.revoke",
     ]);
   });
