@@ -10,6 +10,7 @@ import {
   routesToWalk,
 } from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { askWithEach, type MatrixActor, matrixRoutes } from "./isolation-matrix.ts";
 import { made, makeTenant, makeUser, malformedIds, randomIds, type Tenant } from "./isolation-tenants.ts";
 
 let product: Product;
@@ -262,5 +263,105 @@ describe("A138: no neighbour", () => {
     for (const session of [one.session, other.session, { token: neighbour.token }]) {
       expect((await chat(product, session.token, { model: "stub-flat" }, { headers })).status).toBe(200);
     }
+  });
+});
+
+describe("T-15: every route that takes an id, every actor, the other tenant's, a deleted and a random id", () => {
+  const isOneOf =
+    (...classes: RouteDefinition["auth"]["class"][]) =>
+    ({ auth }: RouteDefinition) =>
+      classes.includes(auth.class);
+  const isDeveloper = isOneOf("dev", "dev_or_op");
+  const namesScope = ({ auth }: RouteDefinition, scope: string) =>
+    "scopes" in auth && (auth.scopes === "any" || auth.scopes.some((name) => name === scope));
+
+  /** Of the six, the last two twice: whoever belongs to the tenant, but may do little, and whoever may do nearly all. */
+  async function actors(): Promise<MatrixActor[]> {
+    const narrow = "developer:features:read";
+    const low = await product.call(
+      "POST",
+      "/v1/developer/tokens",
+      { name: "low", scopes: [narrow] },
+      { token: other.token },
+    );
+    const viewer = await product.admin("POST", "/v1/admin/operator-tokens", {
+      name: "viewer",
+      email: "viewer@example.com",
+      role: "viewer",
+    });
+    return [
+      { name: "nobody", token: null, expected: () => 401 },
+      {
+        name: "an end user of another app",
+        token: one.session.token,
+        expected: (route) => (isOneOf("session")(route) ? 404 : 403),
+      },
+      {
+        name: "another end user of the app",
+        token: neighbour.token,
+        // The models of the app's features are the app's users', whichever of them asks.
+        expected: (route) =>
+          route.path.startsWith("/v1/models/") ? null : isOneOf("session")(route) ? 404 : 403,
+      },
+      {
+        name: "a developer of another tenant",
+        token: one.token,
+        expected: (route) => (isDeveloper(route) ? 404 : 403),
+      },
+      {
+        name: "the tenant's own token of too little scope",
+        token: made(low).token,
+        expected: (route) => (isDeveloper(route) && namesScope(route, narrow) ? null : 403),
+      },
+      {
+        name: "an operator's token of too little scope",
+        token: made(viewer).token,
+        expected: (route) =>
+          isOneOf("op", "dev_or_op")(route) && namesScope(route, "operator:read") ? null : 403,
+      },
+      {
+        name: "the operator's bootstrap credential",
+        token: product.adminToken,
+        expected: (route) => (isOneOf("op", "dev_or_op")(route) ? null : 403),
+      },
+    ];
+  }
+
+  it("T-15: tells the same bytes of all of them, and changes not a row", async () => {
+    expect(matrixRoutes.length).toBeGreaterThanOrEqual(55);
+    const callers = await actors();
+    const before = await digestTables(product);
+    let cells = 0;
+    for (const actor of callers) {
+      for (const route of matrixRoutes) {
+        const expected = actor.expected(route);
+        if (expected === null) continue;
+        const sets = { other: other.ids, deleted, random: randomIds() };
+        const asked = await askWithEach(product, route, actor, sets);
+        const { status, body, headers } = asked[2]!;
+        for (const cell of asked) expect(cell).toEqual({ ...cell, status: expected, body, headers });
+        expect(status).toBe(expected);
+        cells += asked.length;
+      }
+    }
+    expect(cells).toBeGreaterThan(1_000);
+    expect(await digestTables(product)).toEqual(before);
+  });
+
+  it("T-15: tells both bootstrap credentials the same of what was never there", async () => {
+    const before = await digestTables(product);
+    for (const route of matrixRoutes) {
+      const token = isDeveloper(route) ? product.developerAdminToken : product.adminToken;
+      if (!isDeveloper(route) && route.auth.class !== "op") continue;
+      const actor: MatrixActor = { name: "bootstrap", token, expected: () => 404 };
+      // Naming a provider or a version makes one, or says in which state it is.
+      if (/:(provider|version)\b/.test(route.path) && route.method !== "GET") continue;
+      const [first, second] = await askWithEach(product, route, actor, {
+        random: randomIds(),
+        another: randomIds(),
+      });
+      expect(first).toEqual({ ...second, ids: "random", status: 404 });
+    }
+    expect(await digestTables(product)).toEqual(before);
   });
 });
