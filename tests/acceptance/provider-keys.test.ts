@@ -146,6 +146,8 @@ describe("a key that is saved", () => {
     expect((await asUser("GET", path, undefined, other)).body.items).toEqual([]);
     expect((await product.developer("GET", `/v1/developer/provider-keys/${id}`)).status).toBe(404);
     expect((await product.developer("GET", "/v1/developer/provider-keys")).body.items).toEqual([]);
+    const rows = await product.sql`select developer_id from audit_logs where resource_id = ${id}`;
+    expect(rows).toEqual([{ developer_id: null }]);
   });
 
   it("is changed, switched off and on, and destroyed for good", async () => {
@@ -179,6 +181,21 @@ describe("a key that is saved", () => {
     expect((await asUser("GET")).body.items).toEqual([]);
     const [row] = await product.sql`select status, sealed_secret from provider_credentials where id = ${id}`;
     expect(row).toEqual({ status: "disabled", sealed_secret: null });
+  });
+
+  it("is suspended by an operator, and its owner sees that", async () => {
+    const { id } = await saved();
+    const set = (state: string) =>
+      product.admin("POST", "/v1/admin/switches", {
+        target_type: "credential",
+        target_id: id,
+        state,
+        reason: "test",
+      });
+    expect((await set("off")).status).toBe(200);
+    expect((await asUser("GET", `${path}/${id}`)).body.status).toBe("suspended");
+    expect((await set("on")).status).toBe(200);
+    expect((await asUser("GET", `${path}/${id}`)).body.status).toBe("active");
   });
 
   it("is one of twenty at most, however many are sent at once", async () => {
@@ -376,6 +393,12 @@ it("A145: exchanged and cut ciphertexts are asked for again, and break nothing b
       [first.id, "needs_reentry"],
     ]),
   );
+  // The rows say so too, once.
+  const told = () => product.sql`select 1 from audit_logs
+    where action = 'provider_key.open_failed' and resource_id in ${product.sql([first.id, second.id, third.id])}`;
+  await expect.poll(async () => (await told()).length, { timeout: 5_000 }).toBe(3);
+  await asUser("GET");
+  expect(await told()).toHaveLength(3);
   vendors.requests.length = 0;
   for (const { id } of [first, second, third]) {
     const answer = await asUser("POST", `${path}/${id}/test`);
@@ -386,6 +409,10 @@ it("A145: exchanged and cut ciphertexts are asked for again, and break nothing b
   expect(vendors.requests).toEqual([]);
   expect((await asUser("POST", `${path}/${whole.id}/test`)).body.ok).toBe(true);
   expect((await asUser("DELETE", `${path}/${third.id}`)).status).toBe(200);
+  // Put back, a key that opens is good again when its vendor says so.
+  await put(first.id, one);
+  expect((await asUser("POST", `${path}/${first.id}/test`)).body.ok).toBe(true);
+  expect((await asUser("GET", `${path}/${first.id}`)).body.status).toBe("active");
 });
 
 describe("a developer's key", () => {

@@ -11,6 +11,7 @@ import type { Usd } from "../lib/money.ts";
 import type { Outbound } from "../lib/outbound.ts";
 import type { SecretBox } from "../lib/secret-box.ts";
 import { type Books, readDeveloperMoney } from "../modules/books/books.ts";
+import type { Credentials } from "../modules/credential/credential.ts";
 import type {
   BootstrapCredentials,
   ConsoleSessions,
@@ -82,6 +83,7 @@ export type ApiDeps = {
   plans: PlanSources;
   upstreams: Upstreams;
   outbound: Outbound;
+  credentials: Credentials;
   bodyMemory: BodyMemory;
   metrics: Metrics;
   production: boolean;

@@ -276,7 +276,8 @@ async function noteUnopened(tx: Tx, name: string, { row }: SealedFound): Promise
     action: "provider_key.open_failed",
     resourceType: "provider_key",
     resourceId: key.id,
-    ...(key.owner_scope === "platform" ? {} : { appId: key.app_id, developerId: String(row.developer_id) }),
+    ...(key.owner_scope === "platform" ? {} : { appId: key.app_id }),
+    ...(key.owner_scope === "developer" ? { developerId: String(row.developer_id) } : {}),
     metadata: { owner_scope: key.owner_scope, by: "rotation" },
   });
   if (key.owner_scope === "platform") await announce(tx, "provider", key.provider);

@@ -263,12 +263,17 @@ async function audit(
     action,
     resourceType: "provider_key",
     resourceId: key.id,
-    appId: key.appId,
-    developerId: key.developerId,
+    ...whoseRow(key),
     ...facts,
     metadata: { owner_scope: key.ownerScope, ...facts.metadata },
   });
 }
+
+/** An end user's key is that user's alone: its developer reads no row of it. */
+const whoseRow = (key: KeyName) => ({
+  appId: key.appId,
+  developerId: key.endUserId === null ? key.developerId : null,
+});
 
 /** What the service itself found out about a key: it does not open, or its vendor refused it while it served. */
 export async function recordKeyFinding(tx: Tx, finding: KeyFinding, key: KeyName): Promise<void> {
@@ -277,8 +282,7 @@ export async function recordKeyFinding(tx: Tx, finding: KeyFinding, key: KeyName
     action: finding === "open_failed" ? "provider_key.open_failed" : "provider_key.validate",
     resourceType: "provider_key",
     resourceId: key.id,
-    appId: key.appId,
-    developerId: key.developerId,
+    ...whoseRow(key),
     metadata: {
       owner_scope: key.ownerScope,
       ...(finding === "refused" ? { ok: false, reason: "key_invalid", by: "traffic" } : {}),

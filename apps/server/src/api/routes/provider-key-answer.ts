@@ -8,14 +8,12 @@ import type { KeyVerdict } from "../../flows/provider-key-check.ts";
 import type { Tx } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, maxUsd, parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type { SecretBox } from "../../lib/secret-box.ts";
 import { readBudgetUse } from "../../modules/books/books.ts";
 import {
   byokDisclosureVersion,
   type CredentialRow,
+  type Credentials,
   coversDisclosure,
-  shownStatus,
-  tryOpen,
 } from "../../modules/credential/credential.ts";
 import type { Switches } from "../../modules/switch/switch.ts";
 import type { DirectoryApp } from "../../modules/tenancy/tenancy.ts";
@@ -23,7 +21,10 @@ import type { DirectoryApp } from "../../modules/tenancy/tenancy.ts";
 export type UserKeyAnswer = AnswerOf<typeof addUserProviderKey>;
 export type DeveloperKeyAnswer = AnswerOf<typeof addDeveloperProviderKey>;
 
-export type KeyAnswerDeps = { secretBox: Pick<SecretBox, "open">; switches: Pick<Switches, "isOff"> };
+export type KeyAnswerDeps = {
+  credentials: Pick<Credentials, "statusOf">;
+  switches: Pick<Switches, "isOff">;
+};
 
 const nobody = "00000000-0000-0000-0000-000000000000";
 
@@ -53,7 +54,7 @@ export async function keyAnswers(
 }
 
 function statusOf(deps: KeyAnswerDeps, key: CredentialRow): DeveloperKeyAnswer["status"] {
-  const status = shownStatus(key.status, tryOpen(deps.secretBox, key) !== null);
+  const status = deps.credentials.statusOf(key);
   return status === "active" && deps.switches.isOff("credential", key.id) ? "suspended" : status;
 }
 

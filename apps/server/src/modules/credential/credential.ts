@@ -76,6 +76,8 @@ export type Credentials = {
   used(credential: KeyName, atMs: number): void;
   /** The vendor said that there is no such key: it is not tried again until its owner says so. Never waited for. */
   refused(credential: KeyName): void;
+  /** The status to show: what does not open is asked for again, now and in its row. */
+  statusOf(row: CredentialRow): CredentialStatus;
   /** Writes what is still to be written. */
   stop(): Promise<void>;
 };
@@ -158,16 +160,15 @@ export function createCredentials(deps: CredentialDeps): Credentials {
     ofApp: (appId) => find(appId, { appId, endUserId: null }),
     used: uses.note,
     refused: (key) => void refuse(deps, key).catch(deps.onError),
+    statusOf: (row) => opened(deps, row).status,
     stop: uses.flush,
   };
 }
 
 function opened(deps: CredentialDeps, row: UnnamedKey): Credential {
   const provider = row.provider as VendorName;
-  const secret = row.sealed === null ? null : tryOpen(deps.secretBox, row);
-  if (row.sealed !== null && secret === null && (row.status === "active" || row.status === "invalid")) {
-    void askAgain(deps, row, row.sealed).catch(deps.onError);
-  }
+  const secret = isTried(row) ? tryOpen(deps.secretBox, row) : null;
+  if (isTried(row) && secret === null) void askAgain(deps, row).catch(deps.onError);
   const { sealed, baseUrl, name, lastUsedAt, lastCheck, ...facts } = row;
   const extraHeaders = secret === null ? undefined : extraHeadersOf(provider, secret);
   return {
@@ -176,14 +177,14 @@ function opened(deps: CredentialDeps, row: UnnamedKey): Credential {
     baseUrl: baseUrlOf(provider, baseUrl),
     dialect: vendors[provider].dialect,
     secret,
-    status: shownStatus(row.status, secret !== null),
+    status: isTried(row) && secret === null ? "needs_reentry" : row.status,
     ...(extraHeaders ? { extraHeaders } : {}),
   };
 }
 
-/** What does not open is asked for again, whether the row says so already or not. */
-export function shownStatus(stored: CredentialStatus, opens: boolean): CredentialStatus {
-  return opens || stored === "disabled" ? stored : "needs_reentry";
+/** What is switched off, or has been asked for again already, is not opened: that would only be counted as a failure. */
+function isTried(row: Pick<CredentialRow, "sealed" | "status">): boolean {
+  return row.sealed !== null && (row.status === "active" || row.status === "invalid");
 }
 
 /** `null` when it does not open. */
@@ -201,9 +202,9 @@ export function tryOpen(
 }
 
 /** The row says from now on what its owner has to do. The value stays where it is until somebody takes it away. */
-async function askAgain(deps: CredentialDeps, row: UnnamedKey, sealed: string): Promise<void> {
+async function askAgain(deps: CredentialDeps, row: UnnamedKey): Promise<void> {
   await deps.database.write({ ...tenantOfKey(row), purpose: "auth" }, async (tx) => {
-    if (!(await markUnopened(tx, row.id, sealed))) return;
+    if (!(await markUnopened(tx, row.id, row.sealed!))) return;
     await deps.record(tx, "open_failed", row);
     await announce(tx, "credential", row.endUserId ?? row.appId);
   });

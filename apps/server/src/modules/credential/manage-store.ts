@@ -133,7 +133,7 @@ export async function destroyKey(tx: Tx, id: string): Promise<void> {
   await tx`update provider_credentials set status = 'disabled', sealed_secret = null, updated_at = mf_now() where id = ${id}`;
 }
 
-/** What a free call said of a key: one that works is active again, one that its vendor does not know is not tried. */
+/** What a free call said of a key that opens: one that works is active again, one that its vendor does not know is not tried. */
 export async function writeCheck(
   tx: Tx,
   id: string,
@@ -142,7 +142,7 @@ export async function writeCheck(
   const { ok, reason } = check;
   const [row] = await tx<{ at: string }[]>`update provider_credentials set updated_at = mf_now(),
       last_check = ${tx.json({ ok, ...(reason ? { reason } : {}) })}::jsonb || jsonb_build_object('at', ${isoNow(tx)}),
-      status = case when ${ok} and status = 'invalid' then 'active'
+      status = case when ${ok} and status in ('invalid', 'needs_reentry') then 'active'
         when ${reason === "key_invalid"} and status = 'active' then 'invalid' else status end
     where id = ${id} and sealed_secret is not null returning last_check ->> 'at' as at`;
   return row ?? null;
