@@ -49,7 +49,7 @@ test("a suggested reply streams, shows its price, and takes exactly its receipt 
   await page.getByTestId("simulated").getByText("no AI model answered").waitFor();
   const before = await balance(page);
   const draft = page.getByRole("textbox", { name: /^Reply to/ });
-  await page.getByText(/At most \$0\.\d+, from your balance of/).waitFor();
+  await page.getByText(/^About \$0\.\d+, at most \$0\.\d+, from your balance of \$\d+\.\d+\.$/).waitFor();
 
   await suggest(page).click();
   await eventually(() => draft.inputValue()).not.toBe("");
@@ -163,7 +163,9 @@ test("everything is reachable and done by keyboard, with a visible focus", async
     await page.keyboard.press("Tab");
     const focused = await page.evaluate(() => {
       const element = document.activeElement as HTMLElement;
-      const shown = element.matches(".draft") ? element.closest(".card") : element;
+      const shown = element.matches(".draft")
+        ? element.closest(".card")
+        : (element.closest(".mf-mode") ?? element);
       return {
         place: [...document.querySelectorAll("*")].indexOf(element),
         name: `${element.tagName} ${element.textContent || element.getAttribute("aria-label")}`,

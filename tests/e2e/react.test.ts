@@ -192,7 +192,7 @@ test("switching the payer takes effect on the next call, and each price is there
   await page.getByText("$0.40 per million tokens in, $1.60 out").waitFor();
   await eventually(() => modes.allTextContents()).toEqual([
     "Credits$0.40 per million tokens in, $1.60 out",
-    "Your key$0.0005 per request, and what OpenAI bills you",
+    "Your key$0.0005 per request, plus OpenAI’s bill",
     "This computerFree",
   ]);
   await page.getByRole("radio", { name: /Your key/ }).check();

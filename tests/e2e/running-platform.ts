@@ -13,6 +13,8 @@ export type RunningPlatform = AsyncDisposable & {
   signInLinks: { developer: string; operator: string };
   /** The database as its superuser, of a platform that was started here; `null` for one that ran already. */
   superuserUrl: string | null;
+  /** Of its operator; `null` for a platform that ran already. */
+  adminToken: string | null;
 };
 
 const startWithinMs = 110_000;
@@ -20,18 +22,25 @@ const stopWithinMs = 10_000;
 
 /**
  * The whole platform as a newcomer starts it, on free ports and in a data folder of its own; or, with
- * `MODELFAUCET_E2E_URLS` (what `npm start -- --json` prints), one that runs already.
+ * `MODELFAUCET_E2E_URLS` (what `npm start -- --json` prints), one that runs already. `env` is added to its environment: then it
+ * is always a platform of its own.
  */
-export async function startPlatform(): Promise<RunningPlatform> {
-  const given = process.env.MODELFAUCET_E2E_URLS;
+export async function startPlatform(env: Record<string, string> = {}): Promise<RunningPlatform> {
+  const given = Object.keys(env).length > 0 ? undefined : process.env.MODELFAUCET_E2E_URLS;
   const running = given === undefined ? null : urlsIn(given);
-  if (running) return { ...running, superuserUrl: null, [Symbol.asyncDispose]: async () => {} };
+  if (running)
+    return { ...running, superuserUrl: null, adminToken: null, [Symbol.asyncDispose]: async () => {} };
 
   const dataDir = mkdtempSync(join(tmpdir(), "modelfaucet-e2e-"));
   const root = join(import.meta.dirname, "..", "..");
   const child = spawn(process.execPath, ["apps/platform/src/main.ts", "--ports", "free", "--json"], {
     cwd: root,
-    env: { ...withoutProviders(process.env), MODELFAUCET_DATA_DIR: dataDir, NODE_ENV: "development" },
+    env: {
+      ...withoutProviders(process.env),
+      MODELFAUCET_DATA_DIR: dataDir,
+      NODE_ENV: "development",
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const said: string[] = [];
@@ -56,14 +65,19 @@ export async function startPlatform(): Promise<RunningPlatform> {
     ).unref();
   });
   try {
-    return { ...(await ready), superuserUrl: superuserUrlIn(dataDir), [Symbol.asyncDispose]: stop };
+    return {
+      ...(await ready),
+      superuserUrl: superuserUrlIn(dataDir),
+      adminToken: adminTokenIn(dataDir),
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-type Urls = Omit<RunningPlatform, keyof AsyncDisposable | "superuserUrl">;
+type Urls = Omit<RunningPlatform, keyof AsyncDisposable | "superuserUrl" | "adminToken">;
 
 /** The addresses in the line of JSON that the platform prints when it is ready. */
 function urlsIn(line: string): Urls | null {
@@ -88,6 +102,12 @@ function superuserUrlIn(dataDir: string): string {
     passwords: { postgres: string };
   };
   return `postgres://postgres:${passwords.postgres}@127.0.0.1:${port}/modelfaucet`;
+}
+
+function adminTokenIn(dataDir: string): string {
+  const line = /^ADMIN_TOKEN=(.+)$/m.exec(readFileSync(join(dataDir, "dev.env"), "utf8"));
+  if (!line) throw new Error("the platform has made no ADMIN_TOKEN");
+  return line[1]!.replace(/^"|"$/g, "");
 }
 
 // A key in the environment of whoever runs the tests must not turn them into real calls.

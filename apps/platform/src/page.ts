@@ -18,19 +18,20 @@ export type Page = {
   /** Packages whose sources are built into it. */
   readonly packages: string;
   readonly portVariable: string;
-  readonly variables: (urls: Urls) => Record<string, string>;
+  readonly variables: (urls: Urls, env: NodeJS.ProcessEnv) => Record<string, string>;
 };
 
 export const crmDemo: Page = {
   name: "CRM demo page",
   id: "crm-demo",
   folder: "examples/crm-demo",
-  packages: "packages/{sdk,contract,browser-build}/src/**",
+  packages: "packages/{sdk,react,contract,browser-build}/src/**",
   portVariable: "PORT_CRM_DEMO",
-  variables: (urls) => ({
+  variables: (urls, { VITE_MODELFAUCET_BRIDGE_URL: bridge }) => ({
     VITE_MODELFAUCET_API_BASE_URL: urls.api,
     VITE_MODELFAUCET_GATEWAY_BASE_URL: urls.gateway,
     VITE_MODELFAUCET_PUBLIC_APP_ID: "app_pub_demo",
+    ...(bridge ? { VITE_MODELFAUCET_BRIDGE_URL: bridge } : {}),
   }),
 };
 
@@ -58,7 +59,7 @@ export async function buildPage(
   onStart: (running: RunningProgram) => void,
 ): Promise<void> {
   const keyFile = join(options.dataDir, page.id, "key");
-  const key = buildKey(page, options.urls);
+  const key = buildKey(page, options);
   if (readOrEmpty(keyFile) === key) return;
   log(`building the ${page.name}`);
   rmSync(keyFile, { force: true });
@@ -90,14 +91,16 @@ function listening(port: number): string[] {
 }
 
 function pageProgram(page: Page, options: PageOptions, nodeEnv: string): Program {
+  // Each page is built with its own variables alone.
+  const { VITE_MODELFAUCET_BRIDGE_URL: _ofTheDemo, ...env } = options.env;
   return {
     name: page.name,
     entry: `${page.folder}/node_modules/vite/bin/vite.js`,
     args: [],
     cwd: join(cloneRoot, page.folder),
     env: {
-      ...options.env,
-      ...page.variables(options.urls),
+      ...env,
+      ...page.variables(options.urls, options.env),
       NODE_ENV: nodeEnv,
       [page.portVariable]: String(options.port),
     },
@@ -110,8 +113,8 @@ function outDir(page: Page, dataDir: string): string {
 }
 
 // Size and time of every source, and what is baked in: a changed one changes the key.
-function buildKey(page: Page, urls: Urls): string {
-  const hash = createHash("sha256").update(JSON.stringify(page.variables(urls)));
+function buildKey(page: Page, { urls, env }: PageOptions): string {
+  const hash = createHash("sha256").update(JSON.stringify(page.variables(urls, env)));
   const patterns = [`${page.folder}/*.*`, `${page.folder}/{src,public}/**`, page.packages, "pnpm-lock.yaml"];
   for (const path of [...globSync(patterns, { cwd: cloneRoot })].sort()) {
     const { size, mtimeMs } = statSync(join(cloneRoot, path));

@@ -229,7 +229,7 @@ function pageOrigins(ports: readonly (number | null)[]): string[] {
 }
 
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const wanted = ["PATH", "HOME", "TMPDIR", "LANG", "TERM"];
+  const wanted = ["PATH", "HOME", "TMPDIR", "LANG", "TERM", "VITE_MODELFAUCET_BRIDGE_URL"];
   return Object.fromEntries(wanted.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 

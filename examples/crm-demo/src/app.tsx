@@ -1,24 +1,53 @@
+import { FaucetProvider, useWallet } from "@modelfaucet/react";
 import { useQuery } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import { Conversation } from "./crm/conversation.tsx";
 import { desk, mostReplyTokens, promptFor, ticketOf } from "./crm/desk.ts";
 import { ReplyComposer } from "./crm/reply-composer.tsx";
 import { TicketList } from "./crm/ticket-list.tsx";
 import type { Ticket } from "./crm/tickets.ts";
+import { apiBaseUrl, faucet, gatewayBaseUrl, publicAppId } from "./faucet.ts";
 import { showUsd } from "./money/amount.ts";
 import { MarkIcon, ThemeIcon } from "./page/icons.tsx";
 import { Shortcuts } from "./page/shortcuts.tsx";
 import { SourceStrip } from "./page/source-strip.tsx";
-import { useTheme } from "./page/theme.ts";
-import { mostCharge, readModels } from "./requests/models.ts";
+import { type Theme, useTheme } from "./page/theme.ts";
+import { priceReply, readModels } from "./requests/models.ts";
 import { useStore } from "./store.ts";
-import { walletView } from "./wallet/follow-wallet.ts";
 import { WalletPane } from "./wallet/wallet-pane.tsx";
 
+/** The look of the package's components is that of this page: its variables are the page's own. */
+const variables = {
+  "--mf-color-primary": "var(--accent)",
+  "--mf-color-on-primary": "var(--on-accent)",
+  "--mf-color-text": "var(--text)",
+  "--mf-color-muted": "var(--muted)",
+  "--mf-color-background": "var(--surface)",
+  "--mf-color-border": "var(--border)",
+  "--mf-color-error": "var(--bad)",
+  "--mf-radius": "var(--radius)",
+} as const;
+
 export function App() {
-  const ticket = ticketOf(useSyncExternalStore(onHashChange, () => location.hash));
   const [theme, toggleTheme] = useTheme();
-  const { wallet } = useStore(walletView);
+  const appearance = useMemo(() => ({ theme, variables }), [theme]);
+  return (
+    <FaucetProvider
+      publicAppId={publicAppId}
+      client={faucet}
+      baseUrl={apiBaseUrl}
+      gatewayBaseUrl={gatewayBaseUrl}
+      locale="en"
+      appearance={appearance}
+    >
+      <Desk theme={theme} toggleTheme={toggleTheme} />
+    </FaucetProvider>
+  );
+}
+
+function Desk({ theme, toggleTheme }: { theme: Theme; toggleTheme: () => void }) {
+  const ticket = ticketOf(useSyncExternalStore(onHashChange, () => location.hash));
+  const { wallet } = useWallet();
   // Asked again until the gateway is there: what the page says about prices and simulation comes from it.
   const models = useQuery({
     queryKey: ["models"],
@@ -65,7 +94,7 @@ export function App() {
           <ReplyComposer
             key={ticket.id}
             ticket={ticket}
-            mostUsd={mostCharge(models.data, promptFor(ticket), mostReplyTokens)}
+            price={priceReply(models.data, promptFor(ticket), mostReplyTokens)}
           />
         </div>
       </main>

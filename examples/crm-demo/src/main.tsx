@@ -4,9 +4,11 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { loadFonts } from "./page/fonts.ts";
 import "@fontsource-variable/noto-sans-sc/index.css";
+import "@modelfaucet/react/styles.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/page.css";
+import "./styles/payers.css";
 import "./styles/wallet.css";
 
 // The SDK repeats what may be repeated; a second layer of repeats would only make errors late.

@@ -2,7 +2,7 @@
  * Names of our own prefixes that are known though nothing here parses them: variables of later versions. They raise no
  * warning.
  */
-export const reservedNames: readonly string[] = ["VITE_MODELFAUCET_BRIDGE_URL"];
+export const reservedNames: readonly string[] = [];
 
 /** Our own prefixes: a name that begins with one of them and is not known is probably a typing error. */
 export const ownPrefixes: readonly string[] = ["HOSTED_", "MODELFAUCET_", "VITE_MODELFAUCET_"];

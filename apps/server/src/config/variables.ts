@@ -752,6 +752,11 @@ export const variables = {
     kind: anyText,
     doc: "The app that the CRM demo signs its users into.",
   },
+  VITE_MODELFAUCET_BRIDGE_URL: {
+    for: ["browser"],
+    kind: upstreamUrl,
+    doc: "The local bridge that the CRM demo looks for; else `http://127.0.0.1:8787`.",
+  },
   WEBSITE_BASE: {
     for: ["browser"],
     kind: anyText,

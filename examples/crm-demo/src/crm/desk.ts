@@ -1,4 +1,4 @@
-import type { ChatMessage, FaucetModelfaucet } from "@modelfaucet/sdk";
+import type { ChatMessage, FaucetModelfaucet, RouteMode } from "@modelfaucet/sdk";
 import { featureKey } from "../faucet.ts";
 import { runRequest } from "../requests/run-request.ts";
 import { createStore } from "../store.ts";
@@ -7,6 +7,8 @@ import { type Message, type Ticket, tickets } from "./tickets.ts";
 export type Draft = {
   text: string;
   state: "idle" | "asking" | "streaming" | "done" | "stopped" | "failed";
+  /** Who pays for the answer that is being written, or was stopped. */
+  paying?: RouteMode;
   holdUsd?: string;
   modelfaucet?: FaucetModelfaucet;
   durationMs?: number;
@@ -55,7 +57,11 @@ export async function suggestReply(ticket: Ticket): Promise<void> {
       signal: controller.signal,
     },
     {
-      onHold: (holdUsd) => changeDraft(ticket.id, () => (holdUsd === undefined ? {} : { holdUsd })),
+      onStart: ({ routeMode, holdUsd }) =>
+        changeDraft(ticket.id, () => ({
+          paying: routeMode,
+          ...(holdUsd === undefined ? {} : { holdUsd }),
+        })),
       onText: (delta) => changeDraft(ticket.id, ({ text }) => ({ state: "streaming", text: text + delta })),
     },
   );

@@ -1,10 +1,15 @@
+import { FaucetModeSwitch } from "@modelfaucet/react";
 import { Popover } from "radix-ui";
 import { useEffect, useId, useRef } from "react";
+import { featureKey } from "../faucet.ts";
 import { showUsd } from "../money/amount.ts";
 import { ErrorNotice } from "../page/error-notice.tsx";
+import { NextPrice } from "../payers/next-price.tsx";
+import { PaidLine } from "../payers/paid-line.tsx";
+import { payerName } from "../payers/payer-words.ts";
 import { ReceiptPopover } from "../receipt/receipt-link.tsx";
+import type { ReplyPrice } from "../requests/models.ts";
 import { useStore } from "../store.ts";
-import { walletView } from "../wallet/follow-wallet.ts";
 import {
   type Draft,
   desk,
@@ -17,8 +22,8 @@ import {
 } from "./desk.ts";
 import type { Ticket } from "./tickets.ts";
 
-/** The draft of the reply and, under it, who pays and how much: before, while and after it is written. */
-export function ReplyComposer({ ticket, mostUsd }: { ticket: Ticket; mostUsd: string | null }) {
+/** The draft of the reply: above it who pays, under it how much, before, while and after it is written. */
+export function ReplyComposer({ ticket, price }: { ticket: Ticket; price: ReplyPrice | null }) {
   const draft = useStore(desk).drafts[ticket.id] ?? emptyDraft;
   const label = useId();
   const receiptId = draft.modelfaucet?.receipt_id ?? draft.stopped?.receiptId;
@@ -27,6 +32,7 @@ export function ReplyComposer({ ticket, mostUsd }: { ticket: Ticket; mostUsd: st
       <h2 id={label} className="visually-hidden">
         Reply
       </h2>
+      <FaucetModeSwitch feature={featureKey} className="payers" />
       <Popover.Root>
         <Popover.Anchor asChild>
           <div className="card">
@@ -39,7 +45,7 @@ export function ReplyComposer({ ticket, mostUsd }: { ticket: Ticket; mostUsd: st
             )}
             <DraftText ticket={ticket} draft={draft} />
             <div className="composer-foot">
-              <PriceLine draft={draft} mostUsd={mostUsd} />
+              <PriceLine draft={draft} price={price} />
               <Actions ticket={ticket} draft={draft} />
             </div>
           </div>
@@ -106,67 +112,47 @@ function DraftText({ ticket, draft }: { ticket: Ticket; draft: Draft }) {
   );
 }
 
-function PriceLine({ draft, mostUsd }: { draft: Draft; mostUsd: string | null }) {
-  const { wallet } = useStore(walletView);
+function PriceLine({ draft, price }: { draft: Draft; price: ReplyPrice | null }) {
   switch (draft.state) {
     case "idle":
     case "failed":
-      return (
-        <p className="price">
-          <span className="chip">Credits</span>
-          {mostUsd === null ? (
-            <span>Paid by credits. Only you can change this.</span>
-          ) : (
-            <span className="num">
-              At most {showUsd(mostUsd)}
-              {wallet ? `, from your balance of ${showUsd(wallet.balance_usd, { round: "down" })}` : ""}
-            </span>
-          )}
-        </p>
-      );
+      return <NextPrice price={price} />;
     case "asking":
     case "streaming":
       return (
         <p className="price">
-          <span className="chip live">Credits</span>
+          <span className="chip live">{draft.paying ? payerName(draft.paying) : "…"}</span>
           <span className="num">
             {draft.holdUsd ? `${showUsd(draft.holdUsd)} held while it writes` : "Asking…"}
           </span>
         </p>
       );
     case "done":
-      return <SettledPrice draft={draft} />;
+      return draft.modelfaucet ? (
+        <PaidLine
+          paid={draft.modelfaucet}
+          durationMs={draft.durationMs}
+          receipt={<Popover.Trigger className="link">receipt</Popover.Trigger>}
+        />
+      ) : null;
     case "stopped":
-      return (
-        <p className="price">
-          <span className="chip warn">Credits</span>
-          <span>
-            Stopped. Charged <span className="num">{showUsd(draft.stopped?.chargeUsd ?? "0")}</span> for what
-            was produced
-          </span>
-          {draft.stopped?.receiptId && <Popover.Trigger className="link">receipt</Popover.Trigger>}
-        </p>
-      );
+      return <StoppedPrice draft={draft} />;
   }
 }
 
-function SettledPrice({ draft }: { draft: Draft }) {
-  const paid = draft.modelfaucet;
-  if (!paid) return null;
+function StoppedPrice({ draft: { paying, stopped } }: { draft: Draft }) {
   return (
     <p className="price">
-      <span className="chip good">Paid by credits</span>
-      <span className="num">{showUsd(paid.charge_usd, { decimals: 5 })}</span>
-      <span aria-hidden="true">·</span>
-      <Popover.Trigger className="link">receipt</Popover.Trigger>
-      {draft.durationMs !== undefined && (
-        <>
-          <span aria-hidden="true">·</span>
-          <span className="num">{(draft.durationMs / 1000).toFixed(1)} s</span>
-        </>
+      <span className="chip warn">{paying ? payerName(paying) : "Stopped"}</span>
+      {paying === "local" ? (
+        <span>Stopped. Nothing was charged.</span>
+      ) : (
+        <span>
+          Stopped. Charged <span className="num">{showUsd(stopped?.chargeUsd ?? "0")}</span> for what was
+          produced
+        </span>
       )}
-      {paid.usage_source === "estimated" && <span>Token counts are estimates.</span>}
-      {paid.stopped === "balance" && <span>Ended where your balance did.</span>}
+      {stopped?.receiptId && <Popover.Trigger className="link">receipt</Popover.Trigger>}
     </p>
   );
 }

@@ -3,7 +3,7 @@ import { featureKey } from "../faucet.ts";
 import { toUnits } from "../money/amount.ts";
 import { runRequest } from "../requests/run-request.ts";
 import { createStore } from "../store.ts";
-import { readWalletNow, walletView } from "../wallet/follow-wallet.ts";
+import { readWalletNow, walletView } from "../wallet/wallet-view.ts";
 import type { OverspendPlan } from "./plan.ts";
 
 export type OverspendReport = {
@@ -53,6 +53,8 @@ async function runOne(plan: OverspendPlan, index: number, simulated: boolean): P
     {
       feature: featureKey,
       model: plan.model,
+      // Only credits can be overspent, whoever pays for replies at the moment.
+      routeMode: "platform",
       input: overspendPrompt,
       maxOutputTokens: plan.maxOutputTokens,
       body: {
@@ -60,7 +62,7 @@ async function runOne(plan: OverspendPlan, index: number, simulated: boolean): P
         ...(simulated ? { simulate: { duration_ms: answerMs, output_tokens: answerTokens } } : {}),
       },
     },
-    { onHold: () => changeReport(({ admitted }) => ({ admitted: admitted + 1 })) },
+    { onStart: () => changeReport(({ admitted }) => ({ admitted: admitted + 1 })) },
   );
   switch (outcome.kind) {
     case "settled": {
@@ -78,9 +80,9 @@ async function runOne(plan: OverspendPlan, index: number, simulated: boolean): P
 
 /** Every reading of the wallet while the requests run. */
 function watchWallet(): () => void {
-  let last = walletView.get().wallet;
+  let last = walletView.get();
   return walletView.subscribe(() => {
-    const { wallet } = walletView.get();
+    const wallet = walletView.get();
     if (wallet && wallet !== last) addSample(wallet);
     last = wallet;
   });

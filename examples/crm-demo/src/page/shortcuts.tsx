@@ -110,7 +110,10 @@ function step(by: number): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
+  return (
+    target instanceof HTMLElement &&
+    target.matches("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")
+  );
 }
 
 function isDialogOpen(): boolean {

@@ -5,6 +5,7 @@ import { showPrice } from "../money/amount.ts";
 import { ErrorNotice } from "../page/error-notice.tsx";
 import { CrossIcon, TickIcon } from "../page/icons.tsx";
 import { Skeleton } from "../page/skeleton.tsx";
+import { vendorName } from "../payers/payer-words.ts";
 import { recompute } from "./recompute.ts";
 
 /** One receipt line by line: tokens × dated price = cost, + shares = charge, every sum computed again here. */
@@ -40,6 +41,12 @@ function Slip({ receipt }: { receipt: FaucetReceipt }) {
             </dd>
           </div>
         ))}
+        {sums.elsewhereUsd && (
+          <div className="sum">
+            <dt>paid to {vendorName(receipt.provider)}</dt>
+            <dd>{sums.elsewhereUsd}</dd>
+          </div>
+        )}
         <div className="sum">
           <dt>{sums.absorbedUsd ? "cost covered" : "upstream cost"}</dt>
           <dd>
@@ -85,7 +92,9 @@ function Mark({ holds, what }: { holds: boolean; what: string }) {
   return holds ? <TickIcon label={`checked: ${what}`} /> : <CrossIcon label={`wrong: ${what}`} />;
 }
 
-function paidFrom({ funded }: FaucetReceipt): string {
+function paidFrom({ funded, paid_by: payer }: FaucetReceipt): string {
+  if (payer === "own_key") return "paid by your key, the fee from credits";
+  if (payer === "own_device") return "answered by your computer";
   return funded.test_usd !== undefined && /[1-9]/.test(funded.test_usd)
     ? "paid from test credit"
     : "paid from credits";

@@ -26,6 +26,24 @@ test("ticks nothing that is wrong by one unit", () => {
   expect(recompute({ ...receipt, lines }).lines[0]?.holds).toBe(false);
 });
 
+test("with an own key the lines are what its provider bills, and the fee is the charge", () => {
+  const own = {
+    ...receipt,
+    provider_estimate_usd: "0.00032320",
+    upstream_cost_usd: "0.00000000",
+    developer_share_usd: "0.00020000",
+    platform_share_usd: "0.00030000",
+    charge_usd: "0.00050000",
+  } as FaucetReceipt;
+  expect(recompute(own)).toMatchObject({
+    cost: { amountUsd: "0.00000000", holds: true },
+    charge: { holds: true },
+    elsewhereUsd: "0.00032320",
+  });
+  expect(recompute({ ...own, provider_estimate_usd: "0.00032321" }).cost.holds).toBe(false);
+  expect(recompute({ ...own, upstream_cost_usd: "0.00000001" }).cost.holds).toBe(false);
+});
+
 test("what the platform absorbed is part of the lines, not of the cost", () => {
   const { cost, absorbedUsd } = recompute({
     ...receipt,

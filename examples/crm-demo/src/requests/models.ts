@@ -2,7 +2,7 @@ import { type ChatMessage, FaucetNetworkError, FaucetServerError } from "@modelf
 import { faucet, gatewayBaseUrl } from "../faucet.ts";
 import { toExact, toUnits } from "../money/amount.ts";
 
-/** As `GET /v1/models` lists it; prices are what the user pays, per million. */
+/** As `GET /v1/models` lists it; prices are what the user pays with credits, per million. */
 export type Model = {
   id: string;
   owned_by: string;
@@ -12,9 +12,13 @@ export type Model = {
 };
 
 export async function readModels(signal: AbortSignal): Promise<Model[]> {
-  const response = await faucet.fetch(`${gatewayBaseUrl}/models`, { signal }).catch((cause: unknown) => {
-    throw new FaucetNetworkError("The gateway cannot be reached.", { code: "network_error", cause });
-  });
+  // What credits pay, also while a reply would be paid by an own key or computer.
+  const headers = { "x-modelfaucet-route": "platform" };
+  const response = await faucet
+    .fetch(`${gatewayBaseUrl}/models`, { signal, headers })
+    .catch((cause: unknown) => {
+      throw new FaucetNetworkError("The gateway cannot be reached.", { code: "network_error", cause });
+    });
   const body = (await response.json()) as {
     data?: Model[];
     error?: { message: string; request_id: string; code: string };
@@ -42,17 +46,27 @@ export function isSimulated(models: readonly Model[]): boolean {
 // Beside its messages a call of this page carries about 130 bytes, which count as input too.
 const otherBytes = 200;
 
-/** The most that a reply can take with the first model of the feature: its input bounded by bytes, all its output. */
-export function mostCharge(
+// A suggested reply is seldom longer than this.
+const usualReplyTokens = 130n;
+
+/** `aboutUsd` for four bytes a token and a reply of usual length; `mostUsd` bounds it: a token a byte, all of the output. */
+export type ReplyPrice = { aboutUsd: string; mostUsd: string };
+
+/** What a reply takes with the first model of the feature. */
+export function priceReply(
   models: readonly Model[] | undefined,
   messages: readonly ChatMessage[],
   outputTokens: number,
-): string | null {
+): ReplyPrice | null {
   const model = pricedModels(models ?? [])[0];
   if (!model?.pricing) return null;
-  const bytes = new TextEncoder().encode(JSON.stringify(messages)).length + otherBytes;
-  const { input_usd, output_usd, request_usd = "0" } = model.pricing;
-  const perMillion =
-    BigInt(bytes) * toUnits(input_usd) + BigInt(outputTokens) * toUnits(output_usd) + toUnits(request_usd);
-  return toExact((perMillion + 999_999n) / 1_000_000n);
+  const bytes = BigInt(new TextEncoder().encode(JSON.stringify(messages)).length + otherBytes);
+  const [input, output, request] = [
+    toUnits(model.pricing.input_usd),
+    toUnits(model.pricing.output_usd),
+    toUnits(model.pricing.request_usd ?? "0"),
+  ];
+  const priced = (inputTokens: bigint, replyTokens: bigint) =>
+    toExact((inputTokens * input + replyTokens * output + request + 999_999n) / 1_000_000n);
+  return { aboutUsd: priced(bytes / 4n, usualReplyTokens), mostUsd: priced(bytes, BigInt(outputTokens)) };
 }

@@ -1,26 +1,24 @@
-import { useQuery } from "@tanstack/react-query";
-import { faucet } from "../faucet.ts";
+import { useUsage, useWallet } from "@modelfaucet/react";
+import { useEffect } from "react";
 import { showUsd } from "../money/amount.ts";
 import { Skeleton } from "../page/skeleton.tsx";
 import { ReceiptLink } from "../receipt/receipt-link.tsx";
 import { useStore } from "../store.ts";
-import { walletView } from "../wallet/follow-wallet.ts";
 import { isOpen, type LoggedRequest, mergeHistory, type RequestState, requestLog } from "./request-log.ts";
 
 /** Every request of this user, newest first, as it is held, runs and is settled or refused. */
 export function RequestList() {
   const own = useStore(requestLog);
-  const { wallet, error } = useStore(walletView);
+  const { wallet, error } = useWallet();
+  const history = useUsage({ limit: 12 });
   const balance = wallet?.balance_usd;
   const busy = own.some(isOpen);
+  const { refresh } = history;
   // A balance that moves while this page sends nothing was moved by another program of the same user.
-  const history = useQuery({
-    queryKey: ["usage", busy ? "busy" : balance],
-    queryFn: ({ signal }) => faucet.usage({ limit: 12, signal }),
-    placeholderData: (last) => last,
-    enabled: !busy && balance !== undefined,
-  });
-  const rows = mergeHistory(own, history.data?.items ?? []);
+  useEffect(() => {
+    if (!busy && balance !== undefined) void refresh();
+  }, [busy, balance, refresh]);
+  const rows = mergeHistory(own, history.items);
   return (
     <section className="requests" aria-labelledby="requests-title">
       <h2 id="requests-title">Requests</h2>
@@ -30,7 +28,7 @@ export function RequestList() {
             <RequestRow key={row.requestId ?? row.key} row={row} />
           ))}
         </ul>
-      ) : error === null && (balance === undefined || history.isPending) ? (
+      ) : error === null && (balance === undefined || history.loading) ? (
         <Skeleton rows={4} />
       ) : (
         <p className="empty">

@@ -1,4 +1,5 @@
-import type { FaucetUsageItem } from "@modelfaucet/sdk";
+import type { FaucetUsageItem, RouteMode } from "@modelfaucet/sdk";
+import { payerName } from "../payers/payer-words.ts";
 import { createStore } from "../store.ts";
 
 /** asking: sent, no answer yet · held: money is reserved · running: text is coming. The others are ends. */
@@ -45,12 +46,17 @@ export function mergeHistory(
   return [...rows, ...earlier].sort((a, b) => b.startedAtMs - a.startedAtMs).slice(0, mostRows);
 }
 
+/** Credits are what a row is about; another payer is worth a word. */
+export function payerNote(mode: RouteMode): { note?: string } {
+  return mode === "byok" || mode === "local" ? { note: payerName(mode).toLowerCase() } : {};
+}
+
 function rowOfUsage(item: FaucetUsageItem): LoggedRequest {
   const { input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens } = item;
   const tokens = input_tokens + cached_input_tokens + cache_write_tokens + output_tokens + reasoning_tokens;
   const row = {
     key: item.request_id,
-    label: `Earlier · ${tokens.toLocaleString("en")} tokens`,
+    label: `Earlier · ${payerNote(item.route_mode).note ?? `${tokens.toLocaleString("en")} tokens`}`,
     requestId: item.request_id,
     startedAtMs: Date.parse(item.created_at),
   };

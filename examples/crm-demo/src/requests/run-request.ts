@@ -2,11 +2,12 @@ import {
   type FaucetChatInput,
   FaucetError,
   FaucetPaymentError,
+  type FaucetStreamEvent,
   type FaucetStreamResult,
   type FaucetUsageItem,
 } from "@modelfaucet/sdk";
 import { faucet } from "../faucet.ts";
-import { addRequest, changeRequest } from "./request-log.ts";
+import { addRequest, changeRequest, payerNote } from "./request-log.ts";
 
 export type Outcome =
   | { kind: "settled"; result: FaucetStreamResult; durationMs: number }
@@ -15,7 +16,7 @@ export type Outcome =
   | { kind: "failed"; error: unknown };
 
 export type Progress = {
-  onHold?: (holdUsd: string | undefined) => void;
+  onStart?: (start: Pick<Extract<FaucetStreamEvent, { type: "start" }>, "routeMode" | "holdUsd">) => void;
   onText?: (delta: string) => void;
 };
 
@@ -34,20 +35,20 @@ export async function runRequest(
       if (event.type === "start") {
         const amount = event.holdUsd === undefined ? {} : { amountUsd: event.holdUsd };
         changeRequest(key, { state: "held", requestId: event.requestId, ...amount });
-        progress.onHold?.(event.holdUsd);
+        progress.onStart?.(event);
       } else if (event.type === "text" && event.choice === undefined) {
         changeRequest(key, { state: "running" });
         progress.onText?.(event.delta);
       }
     }
     const result = await stream.final();
-    const { charge_usd, receipt_id, request_id, output_limit } = result.modelfaucet;
+    const { charge_usd, receipt_id, request_id, route_mode, output_limit } = result.modelfaucet;
     changeRequest(key, {
       state: "settled",
       amountUsd: charge_usd,
       ...(receipt_id === undefined ? {} : { receiptId: receipt_id }),
       requestId: request_id,
-      ...(output_limit ? { note: "cut to fit" } : {}),
+      ...(output_limit ? { note: "cut to fit" } : payerNote(route_mode)),
     });
     return { kind: "settled", result, durationMs: Date.now() - startedAtMs };
   } catch (error) {

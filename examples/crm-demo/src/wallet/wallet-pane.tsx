@@ -1,30 +1,28 @@
-import { useEffect, useRef } from "react";
+import { useWallet } from "@modelfaucet/react";
+import { useRef } from "react";
 import { toUnits } from "../money/amount.ts";
 import { OverspendCard } from "../overspend/overspend-card.tsx";
 import { ErrorNotice } from "../page/error-notice.tsx";
 import { Skeleton } from "../page/skeleton.tsx";
+import { PayerSetup } from "../payers/payer-setup.tsx";
 import type { Model } from "../requests/models.ts";
 import { RequestList } from "../requests/request-list.tsx";
 import { isOpen, requestLog } from "../requests/request-log.ts";
 import { useStore } from "../store.ts";
 import { Balance } from "./balance.tsx";
-import { followWallet, readWalletNow, walletView } from "./follow-wallet.ts";
+import { WalletWatch } from "./wallet-view.ts";
 
-/** The user's money: what is there, what is held, what each request took, and a button that tries to take too much. */
+/** What pays: the user's money, key or computer; what each request took, and a button that tries to take too much. */
 export function WalletPane({ models }: { models: readonly Model[] | undefined }) {
-  const { wallet, error, readAtMs } = useStore(walletView);
+  const { wallet, error, readAtMs, refresh } = useWallet();
   const openRequests = useStore(requestLog).filter(
     (row) => isOpen(row) && row.amountUsd !== undefined,
   ).length;
   const most = useRef(0n);
-  useEffect(() => {
-    const controller = new AbortController();
-    void followWallet(controller.signal);
-    return () => controller.abort();
-  }, []);
   if (wallet && toUnits(wallet.balance_usd) > most.current) most.current = toUnits(wallet.balance_usd);
   return (
     <aside className="wallet" id="wallet" aria-label="Wallet">
+      <WalletWatch />
       <section className="balance" aria-labelledby="balance-title">
         <h2 id="balance-title" className="small-title">
           Your credits
@@ -39,10 +37,11 @@ export function WalletPane({ models }: { models: readonly Model[] | undefined })
         ) : error === null ? (
           <Skeleton className="balance-skeleton" rows={3} />
         ) : (
-          <ErrorNotice error={error} retry={() => void readWalletNow().catch(() => {})} />
+          <ErrorNotice error={error} retry={() => void refresh()} />
         )}
       </section>
-      <OverspendCard models={models} wallet={wallet} />
+      <PayerSetup />
+      <OverspendCard models={models} wallet={wallet ?? null} />
       <RequestList />
     </aside>
   );

@@ -44,7 +44,7 @@ export function FaucetModeSwitch({ feature, className }: FaucetModeSwitchProps) 
     }
     setAsked(null);
   };
-  const offered = modes?.items.filter(({ reason }) => reason !== "not_in_policy") ?? [];
+  const offered = modes?.items.filter((item) => isOffered(item, payer)) ?? [];
   const shown = asked?.mode ?? payer?.mode;
   return (
     <section className={rootClass("mf-modes", className)} {...root}>
@@ -85,6 +85,11 @@ export function FaucetModeSwitch({ feature, className }: FaucetModeSwitchProps) 
       {failure && <ErrorNotice error={failure} />}
     </section>
   );
+}
+
+/** A key of the developer's that is not there is nothing that a user could choose, or do something about. */
+function isOffered({ mode, reason, available }: FaucetModeItem, payer: FaucetModeItem | undefined): boolean {
+  return reason !== "not_in_policy" && (mode !== "developer_key" || available || payer?.mode === mode);
 }
 
 function ModePrice({ item, feature }: { item: FaucetModeItem; feature: string | undefined }) {

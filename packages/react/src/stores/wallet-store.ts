@@ -15,7 +15,8 @@ export const noWallet: WalletReading = { value: undefined, error: null, loading:
 
 const heldPauseMs = 250;
 const leastPauseMs = 1_000;
-const mostPauseMs = 30_000;
+const mostPauseMs = 10_000;
+const refusedPauseMs = 30_000;
 
 /**
  * Keeps the wallet true while somebody looks at it and the page is seen. While money is held it is read several times a
@@ -94,7 +95,7 @@ function isHeld(wallet: FaucetWallet | undefined): boolean {
 
 /** A refusal stays one; asking on is only worth something where the same call may succeed later. */
 function pauseOf(error: FaucetError | null, failures: number): number {
-  if (error !== null && !error.retryable && error.status !== 0) return mostPauseMs;
+  if (error !== null && !error.retryable && error.status !== 0) return refusedPauseMs;
   return Math.min(mostPauseMs, leastPauseMs * 2 ** Math.min(failures, 5));
 }
 
