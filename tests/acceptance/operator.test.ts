@@ -15,6 +15,41 @@ beforeAll(async () => {
 });
 afterAll(() => product.stop());
 
+describe("a probe that an operator asks for", () => {
+  it("is one real call, capped, and booked as the operator's own cost", async () => {
+    await layGround(product);
+    product.stub.reset();
+    const probe = (body: Record<string, unknown>) =>
+      product.admin("POST", "/v1/admin/providers/stub/probe", { reason: "is it well?", ...body });
+    const well = (await probe({ model: "stub-text" })).body;
+    expect(well).toMatchObject({ ok: true, provider: "stub", model: "stub-text", cost_usd: "0.00020000" });
+    expect(product.stub.requests[0]!.body).toMatchObject({ model: "stub-text", max_tokens: 16 });
+    const entries = (await product.admin("GET", `/v1/admin/books/transactions/probe_${well.transaction_id}`))
+      .body;
+    expect(entries).toMatchObject({ kind: "probe" });
+    expect(entries.entries.map(({ scope, amount_usd }: Json) => [scope, amount_usd])).toEqual(
+      expect.arrayContaining([
+        ["absorbed_cost", "0.00020000"],
+        ["provider_cost", "0.00020000"],
+      ]),
+    );
+    product.stub.script("*", { status: 503 });
+    expect((await probe({})).body).toMatchObject({
+      ok: false,
+      error: "status",
+      status_code: 503,
+      cost_usd: "0.00000000",
+    });
+    product.stub.reset();
+    const unpriced = await probe({ model: "stub-none" });
+    expect([unpriced.status, unpriced.body.error.code]).toEqual([400, "model_not_priced"]);
+    const unknown = await product.admin("POST", "/v1/admin/providers/nobody/probe", { reason: "r" });
+    expect(unknown.status).toBe(404);
+    expect(product.stub.calls).toBe(0);
+    await expectBooksClean(product);
+  });
+});
+
 describe("A172: probes are free", () => {
   it("A172: 3,600 polls of liveness, readiness and provider health within a minute make no billable call", async () => {
     const ground = await layGround(product);

@@ -73,6 +73,11 @@ call mf_protect('user_modes', 'developer_id = (select mf_developer()) or (app_id
   '{cache}', '{auth}');
 call mf_declare('changing', 'user_modes');
 
+-- What an operator's probe of an upstream took.
+alter table transfers drop constraint transfers_kind_check;
+alter table transfers add constraint transfers_kind_check check (kind in ('usage', 'usage_reversal', 'cost_correction', 'adjustment',
+  'test_credit', 'seed', 'probe'));
+
 alter table holds drop constraint holds_route_mode_check;
 alter table holds add constraint holds_route_mode_check check (route_mode in ('platform', 'developer_key', 'byok', 'local'));
 

@@ -36,7 +36,6 @@ const laterPaths: readonly (readonly [Arrival, ...string[]])[] = [
   ["later", "/v1/developer/members*", "/v1/developer/apps/*/users/*/grants"],
   [5, "/v1/developer/acceptable-use/*", "/v1/developer/apps/*/gates*"],
   [6, "/v1/developer/apps/*/users/*/erasure"],
-  [3, "/v1/admin/providers/*/probe"],
   ["later", "/v1/admin/audit-logs/verify", "/v1/admin/legal-holds*", "/v1/admin/promo-campaigns*"],
   [4, "/v1/admin/adjustments/*/reverse", "/v1/admin/requests/*/reverse", "/v1/admin/topups*"],
   [4, "/v1/admin/disputes*", "/v1/admin/refund-requests*", "/v1/admin/payouts*", "/v1/admin/reports/*"],

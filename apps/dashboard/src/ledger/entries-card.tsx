@@ -124,6 +124,7 @@ export const kindWords: Record<LedgerTransaction["kind"], string> = {
   usage: "settlement",
   usage_reversal: "reversal",
   cost_correction: "correction of the cost",
+  probe: "probe of a provider",
   adjustment: "adjustment",
   test_credit: "test credit",
   seed: "seed",

@@ -1,6 +1,7 @@
 import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
 import { apiRoutes } from "@modelfaucet/contract/routes/table.ts";
 import type { PlanSources } from "../flows/complete/plan-context.ts";
+import type { ProbeDeps } from "../flows/probe-provider.ts";
 import type { CredentialRate } from "../flows/rate-claims.ts";
 import type { BodyMemory } from "../lib/body-memory.ts";
 import type { ChangeFeed } from "../lib/change-feed.ts";
@@ -81,6 +82,7 @@ export type ApiDeps = {
   bootstrap: BootstrapCredentials;
   prices: PriceBook;
   plans: PlanSources;
+  providers: ProbeDeps["providers"];
   upstreams: Upstreams;
   outbound: Outbound;
   credentials: Credentials;

@@ -201,6 +201,7 @@ function apiDepsOf(system: System): ApiDeps {
   return {
     ...system,
     plans: system.complete,
+    providers: system.complete.providers,
     production: config.production,
     secretDigests: config.secretDigests,
     checkAnswers: config.nodeEnv === "test",

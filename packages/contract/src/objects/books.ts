@@ -18,6 +18,7 @@ export const ledgerKind = z.enum([
   "usage",
   "usage_reversal",
   "cost_correction",
+  "probe",
   "adjustment",
   "test_credit",
   "seed",

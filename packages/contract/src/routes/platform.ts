@@ -175,6 +175,34 @@ export const replaceProvider = defineRoute({
   summary: "Makes or replaces an upstream.",
 });
 
+export const probeProvider = defineRoute({
+  method: "POST",
+  path: "/v1/admin/providers/:provider/probe",
+  pkg: 3,
+  auth: writes,
+  wantsReason: true,
+  params: providerParams,
+  body: z.strictObject({
+    /** Absent: the cheapest that is priced. */
+    model: modelName.optional(),
+    reason,
+  }),
+  answer: z.strictObject({
+    ok: z.boolean(),
+    provider: providerName,
+    model: z.string(),
+    /** The class of the failure; upstream's words are never repeated. */
+    error: z.string().optional(),
+    status_code: z.int().optional(),
+    latency_ms: z.int().min(0),
+    /** Booked as absorbed cost under `transaction_id`. */
+    cost_usd: moneyOut,
+    transaction_id: z.string().optional(),
+  }),
+  codes: ["not_found", "model_not_priced", "conflict"],
+  summary: "One real call of at most 16 tokens and 0.01 USD, booked as the operator's own cost.",
+});
+
 export const addProviderKey = defineRoute({
   method: "POST",
   path: "/v1/admin/providers/:provider/keys",

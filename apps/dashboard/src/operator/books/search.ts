@@ -20,6 +20,7 @@ export const ledgerKinds = [
   "usage",
   "usage_reversal",
   "cost_correction",
+  "probe",
   "adjustment",
   "test_credit",
   "seed",

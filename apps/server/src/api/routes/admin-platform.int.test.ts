@@ -45,7 +45,13 @@ beforeAll(async () => {
     readiness: async () => ({}),
     monitoring: { token: null, allowedCidrs: [], isOperatorToken: () => false },
   });
-  const mounted = [...adminPriceBookRoutes(bed.deps), ...adminProviderRoutes(bed.deps)];
+  // No provider is called here: a probe is a case of the whole product.
+  const nobody = {
+    open: () => Promise.reject(new Error("called")),
+    probe: () => Promise.reject(new Error("called")),
+  };
+  const calling = { prices: { find: () => null }, providers: { openai: nobody, anthropic: nobody } };
+  const mounted = [...adminPriceBookRoutes(bed.deps), ...adminProviderRoutes({ ...bed.deps, ...calling })];
   mountRoutes(
     http,
     mounted,

@@ -2,10 +2,12 @@ import type { AnswerOf } from "@modelfaucet/contract/route.ts";
 import {
   addProviderKey,
   listProviders,
+  probeProvider,
   readProvider,
   removeProviderKey,
   replaceProvider,
 } from "@modelfaucet/contract/routes/platform.ts";
+import { type ProbeDeps, probeProvider as probe } from "../../flows/probe-provider.ts";
 import {
   addProviderKey as addKey,
   type ProviderDeps,
@@ -14,6 +16,7 @@ import {
   unknownProvider,
 } from "../../flows/providers.ts";
 import type { Tx } from "../../lib/db.ts";
+import { formatUsd } from "../../lib/money.ts";
 import { readPricedModels } from "../../modules/pricing/pricing.ts";
 import { type ProviderView, readOpenCircuits, readProviderViews } from "../../modules/routing/routing.ts";
 import { pageByKey, readKeyCursor } from "../key-cursor.ts";
@@ -22,7 +25,7 @@ import { type Mounted, mount } from "../mount.ts";
 type Provider = AnswerOf<typeof readProvider>;
 
 /** The operator's upstreams and their keys. A key goes in and never comes out. */
-export function adminProviderRoutes(deps: ProviderDeps): Mounted[] {
+export function adminProviderRoutes(deps: ProviderDeps & ProbeDeps): Mounted[] {
   const viewsOf = (tx: Tx, only: string | null) => readProviderViews(tx, deps.upstreams.configured(), only);
   return [
     mount(listProviders, async ({ query, read }) => {
@@ -52,6 +55,20 @@ export function adminProviderRoutes(deps: ProviderDeps): Mounted[] {
       const { base_url: baseUrl, ...rest } = body;
       const view = await replace(deps, audit, { provider: params.provider, baseUrl, ...rest });
       return read(async (tx) => (await toWire(tx, [view]))[0]!);
+    }),
+    mount(probeProvider, async ({ params, body, audit, leaving }) => {
+      const { provider } = params;
+      const probed = await probe(deps, audit, { provider, ...body, model: body.model, signal: leaving() });
+      return {
+        ok: probed.failure === null,
+        provider,
+        model: probed.model,
+        ...(probed.failure === null ? {} : { error: probed.failure.kind }),
+        ...(probed.failure?.status === undefined ? {} : { status_code: probed.failure.status }),
+        latency_ms: probed.latencyMs,
+        cost_usd: formatUsd(probed.costUsd),
+        ...(probed.transactionId === null ? {} : { transaction_id: probed.transactionId }),
+      };
     }),
     mount(addProviderKey, async ({ params, body, audit, read }) => {
       const { api_key: apiKey, reason } = body;

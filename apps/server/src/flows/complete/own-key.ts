@@ -20,9 +20,13 @@ export function ownKeyOf(
 ): PlannableKey | null {
   if (provider === null && key === null) return null;
   if (!isSecure) throw refused("x-modelfaucet-provider-key", "is taken over TLS only");
-  if (provider === null) throw refused("x-modelfaucet-provider", "must name the provider of the key");
-  if (key === null) throw refused("x-modelfaucet-provider-key", "must hold the key");
+  if (provider === null)
+    throw refused(
+      "x-modelfaucet-provider-key",
+      "needs x-modelfaucet-provider beside it, which names its provider",
+    );
   if (!isVendorName(provider)) throw refused("x-modelfaucet-provider", "must name a provider of own keys");
+  if (key === null) throw refused("x-modelfaucet-provider-key", "must hold the key");
   const place = baseUrlOf(provider);
   if (place === null)
     throw refused(

@@ -31,7 +31,8 @@ export type LedgerKind =
   | "cost_correction"
   | "adjustment"
   | "test_credit"
-  | "seed";
+  | "seed"
+  | "probe";
 
 export type TrialBalance = {
   scopes: {
@@ -212,6 +213,7 @@ const ledgerKinds: readonly LedgerKind[] = [
   "adjustment",
   "test_credit",
   "seed",
+  "probe",
 ];
 
 async function transactionsAt(tx: Tx, places: readonly LedgerPlace[]): Promise<LedgerTransaction[]> {

@@ -22,6 +22,7 @@ export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts
 export { credits, nobody } from "./items.ts";
 export { findLocalUsage, insertLocalUsage, type LocalUsage, monthsWithPlace } from "./local-usage.ts";
 export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
+export { bookProbe } from "./probe.ts";
 export {
   type FoundWallet,
   findWallet,

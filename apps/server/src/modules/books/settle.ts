@@ -1,5 +1,6 @@
 import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
 import type { Leg, MoveItem, RouteMode, SettledFigures, Settlement } from "./items.ts";
+import { nobody } from "./items.ts";
 import {
   type Account,
   type Accounts,
@@ -100,6 +101,19 @@ export function correctionTransfer(appId: string, requestId: string, lateUsd: Us
     ...line,
     ...(lateUsd < 0n ? back : {}),
     reason: "provider_cost_corrected",
+  };
+}
+
+/** What an operator's probe of an upstream took: no user's, no app's. */
+export function probeTransfer(probeId: string, costUsd: Usd): Record<string, unknown> {
+  return {
+    app_id: nobody,
+    kind: "probe",
+    source_id: probeId,
+    line: 0,
+    developer_id: null,
+    ...absorbedLine(costUsd),
+    reason: "provider_probe",
   };
 }
 
