@@ -3,23 +3,8 @@ import { join } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import packageFacts from "../../package.json" with { type: "json" };
 import { ConfigurationError, type Environment } from "../config/environment.ts";
-import { type Home, homeAt } from "../home/home.ts";
-
-/** What every command gets, and all of its way out. */
-export type CommandContext = {
-  environment: Environment;
-  home: Home;
-  version: string;
-  print(line: string): void;
-  complain(line: string): void;
-};
-
-/** A call that makes no sense: exit 2. */
-export class UsageError extends Error {}
-
-export const exitFine = 0;
-export const exitFailed = 1;
-const exitUsage = 2;
+import { homeAt } from "../home/home.ts";
+import { type CommandContext, exitFailed, exitFine, exitUsage, UsageError, type Values } from "./command.ts";
 
 const help = `modelfaucet-bridge ${packageFacts.version}: lets web pages that you paired use the models on your own computer.
 
@@ -45,8 +30,6 @@ type Command = {
   positionals: number;
   run(context: CommandContext, values: Values, positionals: readonly string[]): Promise<number> | number;
 };
-
-export type Values = Readonly<Record<string, string | boolean | undefined>>;
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
@@ -140,25 +123,4 @@ function parsed(
     if (error instanceof UsageError) throw error;
     throw new UsageError(error instanceof Error ? error.message.split("\n")[0]! : String(error));
   }
-}
-
-/** A whole number in a flag. */
-export function numberFlag(
-  values: Values,
-  name: string,
-  bounds: { min: number; max: number },
-): number | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  const number = /^\d{1,6}$/.test(String(value)) ? Number(value) : -1;
-  if (number < bounds.min || number > bounds.max)
-    throw new UsageError(`--${name} must be a whole number from ${bounds.min} to ${bounds.max}`);
-  return number;
-}
-
-export function textFlag(values: Values, name: string): string | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  if (value === "") throw new UsageError(`--${name} is empty`);
-  return String(value);
 }

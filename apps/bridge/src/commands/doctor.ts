@@ -5,7 +5,7 @@ import type { BridgeSettings } from "../config/settings.ts";
 import { type DescribedModel, type EndpointState, openEndpoints } from "../endpoints/endpoints.ts";
 import { modeFaults } from "../home/home.ts";
 import { type RunningBridge, runningBridge } from "../home/lock.ts";
-import { type CommandContext, exitFailed, exitFine, type Values } from "./command-line.ts";
+import { type CommandContext, exitFailed, exitFine, type Values } from "./command.ts";
 import { configPathOf } from "./config-path.ts";
 
 type Finding = { name: string; ok: boolean; detail: string; remedy?: string };

@@ -1,6 +1,6 @@
 import { expiresAt, type Grant, openGrants, ownerOf } from "../grants/grants.ts";
 import { originOfUrl } from "../grants/origin.ts";
-import { type CommandContext, exitFailed, exitFine, UsageError, type Values } from "./command-line.ts";
+import { type CommandContext, exitFailed, exitFine, UsageError, type Values } from "./command.ts";
 
 /** Who is paired; never a token. */
 export function runGrants({ home, print }: CommandContext, values: Values): number {

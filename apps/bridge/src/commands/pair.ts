@@ -3,14 +3,7 @@ import { originOfUrl } from "../grants/origin.ts";
 import { createHome } from "../home/home.ts";
 import { runningBridge } from "../home/lock.ts";
 import { openPairings } from "../pairing/pairings.ts";
-import {
-  type CommandContext,
-  exitFine,
-  numberFlag,
-  textFlag,
-  UsageError,
-  type Values,
-} from "./command-line.ts";
+import { type CommandContext, exitFine, numberFlag, textFlag, UsageError, type Values } from "./command.ts";
 import { configPathOf } from "./config-path.ts";
 
 /** Lists waiting requests, or makes a code or a token in advance. */

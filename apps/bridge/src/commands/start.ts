@@ -7,14 +7,7 @@ import { createHome, modeFaults } from "../home/home.ts";
 import { takeLock } from "../home/lock.ts";
 import { createLog } from "../log.ts";
 import type { Pairing } from "../pairing/pairings.ts";
-import {
-  type CommandContext,
-  exitFailed,
-  exitFine,
-  numberFlag,
-  textFlag,
-  type Values,
-} from "./command-line.ts";
+import { type CommandContext, exitFailed, exitFine, numberFlag, textFlag, type Values } from "./command.ts";
 import { configPathOf } from "./config-path.ts";
 import { createPairingPrinter } from "./pairing-printer.ts";
 

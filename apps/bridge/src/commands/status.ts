@@ -3,7 +3,7 @@ import { openEndpoints } from "../endpoints/endpoints.ts";
 import { openGrants, ownerOf } from "../grants/grants.ts";
 import { runningBridge } from "../home/lock.ts";
 import { waitingReports } from "../reports/queue.ts";
-import { type CommandContext, exitFine, type Values } from "./command-line.ts";
+import { type CommandContext, exitFine, type Values } from "./command.ts";
 import { configPathOf } from "./config-path.ts";
 
 const probeMs = 2000;

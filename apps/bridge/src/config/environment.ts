@@ -9,3 +9,8 @@ export class ConfigurationError extends Error {
     this.lines = lines;
   }
 }
+
+/** A variable that is empty is not set. */
+export function given(value: string | undefined): string | undefined {
+  return value === undefined || value === "" ? undefined : value;
+}

@@ -15,16 +15,22 @@ import { type BridgeFile, bridgeFileSchema } from "./schema.ts";
 export type Fault = { line: number; column: number; path: string; message: string };
 
 export type ReadFile = {
-  file: BridgeFile;
+  /** `null` when its form is wrong. */
+  file: BridgeFile | null;
+  /** As it was written, of whatever form. */
+  content: unknown;
+  faults: Fault[];
   placeOf(path: readonly PropertyKey[], wanted?: "value" | "key"): { line: number; column: number };
 };
 
 const fileBytesMax = 262_144;
 
-/** Reads `bridge.yaml`. Every fault of the text is in the list, not the first alone. */
-export function readBridgeFile(text: string): ReadFile | { faults: Fault[] } {
+/** Reads `bridge.yaml`. Every fault of its form is in the list, not the first alone. */
+export function readBridgeFile(text: string): ReadFile {
+  const nowhere = { file: null, content: null, placeOf: () => ({ line: 1, column: 1 }) };
   if (Buffer.byteLength(text) > fileBytesMax) {
-    return { faults: [{ line: 1, column: 1, path: "", message: `is larger than ${fileBytesMax} bytes` }] };
+    const message = `is larger than ${fileBytesMax} bytes`;
+    return { ...nowhere, faults: [{ line: 1, column: 1, path: "", message }] };
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
@@ -35,6 +41,7 @@ export function readBridgeFile(text: string): ReadFile | { faults: Fault[] } {
   const unreadable = [...document.errors, ...document.warnings];
   if (unreadable.length > 0) {
     return {
+      ...nowhere,
       faults: unreadable.map((error) => ({
         ...placeAt(error.pos[0]),
         path: "",
@@ -43,9 +50,10 @@ export function readBridgeFile(text: string): ReadFile | { faults: Fault[] } {
     };
   }
   const placeOf: ReadFile["placeOf"] = (path, wanted = "value") => placeAt(offsetOf(document, path, wanted));
-  const result = bridgeFileSchema.safeParse(contentOf(document));
-  if (result.success) return { file: result.data, placeOf };
-  return { faults: result.error.issues.flatMap((issue) => faultsOf(issue, placeOf)) };
+  const content = contentOf(document);
+  const result = bridgeFileSchema.safeParse(content);
+  const faults = result.error?.issues.flatMap((issue) => faultsOf(issue, placeOf)) ?? [];
+  return { file: result.data ?? null, content, placeOf, faults };
 }
 
 export function sortedFaults(faults: readonly Fault[]): Fault[] {

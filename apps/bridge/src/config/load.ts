@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { isLoopbackHost, isRefusedHost } from "./address.ts";
-import { ConfigurationError, type Environment } from "./environment.ts";
-import { type Fault, faultLine, pathText, type ReadFile, readBridgeFile, sortedFaults } from "./file.ts";
+import { isLoopbackHost } from "./address.ts";
+import { ConfigurationError, type Environment, given } from "./environment.ts";
+import { faultLine, pathText, readBridgeFile, sortedFaults } from "./file.ts";
+import { judgeWhole, keyOf, type OllamaOverride, urlFault } from "./judge.ts";
 import type { BridgeFile, EndpointEntry } from "./schema.ts";
 import {
   type BridgeSettings,
@@ -34,17 +35,19 @@ export function loadSettings(
   if (path === null) return settingsOf(fileless(ollama), port);
 
   const read = readBridgeFile(readFileSync(path, "utf8"));
-  if ("faults" in read) throw faultError(path, read.faults);
-  const faults: Fault[] = [];
-  const endpoints = endpointsOf(read, ollama, environment, faults);
-  aliasFaults(read, faults);
-  if (faults.length > 0) throw faultError(path, faults);
+  const told = new Set(read.faults.map((fault) => fault.path));
+  const judged = judgeWhole(read.content, { ollama, environment })
+    .map((item) => ({ ...read.placeOf(item.path), path: pathText(item.path), message: item.message }))
+    .filter((fault) => !told.has(fault.path));
+  const faults = sortedFaults([...read.faults, ...judged]);
+  if (read.file === null || faults.length > 0) {
+    throw new ConfigurationError(faults.map((fault) => faultLine(path, fault)));
+  }
+  const endpoints = read.file.endpoints.map((entry) => endpointOf(entry, ollama, environment));
   return settingsOf({ file: read.file, endpoints }, port);
 }
 
-type Ollama = { baseUrl: string | undefined; apiKey: string | undefined };
-
-function fileless(ollama: Ollama): { file: null; endpoints: EndpointSettings[] } {
+function fileless(ollama: OllamaOverride): { file: null; endpoints: EndpointSettings[] } {
   const baseUrl = ollama.baseUrl ?? defaultOllamaBaseUrl;
   const fault = urlFault(baseUrl, false);
   if (fault !== null) throw new ConfigurationError([`the base URL of Ollama ${fault}`]);
@@ -84,67 +87,24 @@ function settingsOf(
   };
 }
 
-function endpointsOf(
-  read: ReadFile,
-  ollama: Ollama,
+function endpointOf(
+  entry: EndpointEntry,
+  ollama: OllamaOverride,
   environment: Environment,
-  faults: Fault[],
-): EndpointSettings[] {
-  const seen = new Set<string>();
-  const note = (path: readonly PropertyKey[], message: string): void => {
-    faults.push({ ...read.placeOf(path), path: pathText(path), message });
+): EndpointSettings {
+  const override = entry.id === "ollama" ? ollama : { baseUrl: undefined, apiKey: undefined };
+  const baseUrl = override.baseUrl ?? entry.base_url;
+  return {
+    id: entry.id,
+    name: entry.name ?? entry.id,
+    kind: entry.kind,
+    baseUrl: plainUrl(baseUrl),
+    apiKey: override.apiKey ?? keyOf(entry.api_key, environment) ?? null,
+    isRemote: !isLoopbackHost(new URL(baseUrl).hostname),
+    models: entry.models ?? null,
+    contextLengths: Object.entries(entry.context_lengths),
+    maxConcurrency: entry.max_concurrency ?? defaultMaxConcurrency,
   };
-  return read.file.endpoints.map((entry, index) => {
-    const at = ["endpoints", index];
-    if (seen.has(entry.id)) note([...at, "id"], "is the id of another endpoint");
-    seen.add(entry.id);
-    const isOllama = entry.id === "ollama";
-    const baseUrl = (isOllama ? ollama.baseUrl : undefined) ?? entry.base_url;
-    const fault = urlFault(baseUrl, entry.allow_remote);
-    if (fault !== null) note([...at, "base_url"], fault);
-    const apiKey = (isOllama ? ollama.apiKey : undefined) ?? keyOf(entry, environment);
-    if (apiKey === undefined) note([...at, "api_key"], "names a variable that is not set");
-    return {
-      id: entry.id,
-      name: entry.name ?? entry.id,
-      kind: entry.kind,
-      baseUrl: plainUrl(baseUrl),
-      apiKey: apiKey ?? null,
-      isRemote: fault === null && !isLoopbackHost(new URL(baseUrl).hostname),
-      models: entry.models ?? null,
-      contextLengths: Object.entries(entry.context_lengths),
-      maxConcurrency: entry.max_concurrency ?? defaultMaxConcurrency,
-    };
-  });
-}
-
-function keyOf(entry: EndpointEntry, environment: Environment): string | null | undefined {
-  if (entry.api_key === undefined) return null;
-  return given(environment[entry.api_key.slice("env:".length)]);
-}
-
-function aliasFaults(read: ReadFile, faults: Fault[]): void {
-  const ids = new Set(read.file.endpoints.map(({ id }) => id));
-  for (const [feature, model] of Object.entries(read.file.aliases)) {
-    const separator = model.indexOf(":");
-    if (separator > 0 && separator < model.length - 1 && ids.has(model.slice(0, separator))) continue;
-    const path = ["aliases", feature];
-    const message = "must be the id of an endpoint in this file, a colon, and a model's name";
-    faults.push({ ...read.placeOf(path), path: pathText(path), message });
-  }
-}
-
-/** Why a URL cannot be an endpoint's, or `null`. */
-function urlFault(text: string, allowRemote: boolean): string | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:"))
-    return "must be an http or https URL";
-  if (url.username !== "" || url.password !== "")
-    return "must carry no user name and no password; use `api_key`";
-  if (url.search !== "" || url.hash !== "") return "must carry no query and no fragment";
-  if (isRefusedHost(url.hostname)) return "is an address that the bridge never calls";
-  if (isLoopbackHost(url.hostname) || allowRemote) return null;
-  return "is not on this computer; `allow_remote: true` allows it, and pages are told so";
 }
 
 const plainUrl = (text: string): string =>
@@ -157,13 +117,4 @@ function portOfEnvironment(environment: Environment): number | undefined {
   if (port < 0 || port > 65_535)
     throw new ConfigurationError(["MODELFAUCET_BRIDGE_PORT must be a port from 0 to 65535"]);
   return port;
-}
-
-function faultError(path: string, faults: readonly Fault[]): ConfigurationError {
-  return new ConfigurationError(sortedFaults(faults).map((fault) => faultLine(path, fault)));
-}
-
-/** A variable that is empty is not set. */
-function given(value: string | undefined): string | undefined {
-  return value === undefined || value === "" ? undefined : value;
 }
