@@ -1,10 +1,10 @@
 import { type RouteDefinition, routeName } from "@modelfaucet/contract/route.ts";
 import { signInToConsole } from "@modelfaucet/testkit/console.ts";
-import { layGround } from "@modelfaucet/testkit/ground.ts";
+import { chat, type GroundSession, layGround } from "@modelfaucet/testkit/ground.ts";
 import { type HttpAnswer, type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { bodyOf, type OwnedIds, openAlert, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { made, makeTenant, type Tenant } from "./isolation-tenants.ts";
+import { made, makeTenant, makeUser, type Tenant } from "./isolation-tenants.ts";
 
 let product: Product;
 let tenant: Tenant;
@@ -354,5 +354,100 @@ describe("S12: reading the audit log", () => {
       { action: "export.ndjson", actor_name: "auditor@example.com", metadata: { action: "walk.many" } },
       { action: "export.csv", actor_name: "auditor@example.com", metadata: { resourceType: "developer" } },
     ]);
+  });
+});
+
+describe("an app's users, as its developer sees them", () => {
+  const path = (rest = "") => `/v1/developer/apps/${other.ids.publicAppId}/users${rest}`;
+  const list = async (query = "") => made(await as(other.token, "GET", `${path()}${query}`));
+  let big: GroundSession;
+
+  it("S9: are told by hash, with what they spend, newest first, by spending or by when they were seen", async () => {
+    big = (await makeUser(product, other.ids.publicAppId, other.token)).session;
+    made(await chat(product, big.token, { model: "stub-flat" }));
+    made(await as(other.token, "POST", path(), { external_user_id: "never seen" }));
+    const { items } = await list();
+    expect(items).toHaveLength(3);
+    const [unseen, spender, first] = items;
+    expect(spender).toEqual({
+      id: big.userId,
+      end_user_id_hash: big.answer.end_user_id_hash,
+      identity: { mode: "signed", verified: true },
+      status: "active",
+      own: false,
+      balance_usd: "0.99750000",
+      spent_month_usd: "0.00250000",
+      requests_month: 2,
+      modes_used: ["platform"],
+      last_seen_at: expect.any(String),
+      created_at: expect.any(String),
+    });
+    expect(first).toMatchObject({
+      id: other.session.userId,
+      spent_month_usd: "0.00125000",
+      requests_month: 1,
+    });
+    expect(unseen).toMatchObject({ requests_month: 0, modes_used: [], balance_usd: "0.00000000" });
+    expect(unseen).not.toHaveProperty("last_seen_at");
+    for (const sort of ["", "&sort=spent", "&sort=last_seen"]) {
+      const paged: string[] = [];
+      let cursor = "";
+      do {
+        const page = await list(`?limit=1${sort}${cursor}`);
+        paged.push(...page.items.map(({ id }: Json) => id));
+        cursor = page.next_cursor === null ? "" : `&cursor=${page.next_cursor}`;
+      } while (cursor !== "");
+      const wanted = sort === "" ? [unseen, spender, first] : [spender, first, unseen];
+      expect({ sort, paged }).toEqual({ sort, paged: wanted.map(({ id }: Json) => id) });
+    }
+    const { next_cursor } = await list("?limit=1&sort=spent");
+    expect((await as(other.token, "GET", `${path()}?cursor=${next_cursor}`)).body.error.param).toBe("cursor");
+  });
+
+  it("S9: are found by the app's own name for them, in this app alone", async () => {
+    const found = await list(`?external_user_id=${encodeURIComponent(big.user)}`);
+    expect(found.items.map(({ id }: Json) => id)).toEqual([big.userId]);
+    expect((await list("?external_user_id=nobody")).items).toEqual([]);
+    expect((await list(`?external_user_id=${tenant.session.user}`)).items).toEqual([]);
+    expect((await as(tenant.token, "GET", path())).body.error.code).toBe("invalid_app");
+    expect((await as(tenant.token, "GET", path(`/${big.userId}`))).body.error.code).toBe("invalid_app");
+  });
+
+  it("S8: one is told with wallet, limits, usage and sessions, and with nothing that was said", async () => {
+    const details = made(await as(other.token, "GET", path(`/${big.userId}`)));
+    expect(details).toMatchObject({
+      wallet: { owner_scope: "end_user", owner_id: big.userId, balance_usd: "0.99750000" },
+      limits: [],
+      usage_by_mode: [
+        { route_mode: "platform", requests: 2, charge_usd: "0.00250000", fee_usd: "0.00000000" },
+      ],
+      sessions: [{ id: big.answer.session_id }],
+      metadata: {},
+    });
+    expect(JSON.stringify(details)).not.toMatch(/mf_sess_|hello/);
+    expect((await as(other.token, "GET", path(`/${tenant.session.userId}`))).status).toBe(404);
+  });
+
+  it("S5: one that its developer suspends is refused within two seconds, with a reason, until it is resumed", async () => {
+    const change = (body: Json) => as(other.token, "PATCH", path(`/${big.userId}`), body);
+    expect((await change({ status: "suspended" })).body.error.param).toBe("reason");
+    made(await change({ status: "suspended", reason: "charged back" }));
+    const refused = await chat(product, big.token, { model: "stub-flat" });
+    expect({ status: refused.status, ...refused.body.error }).toMatchObject({
+      status: 403,
+      code: "suspended",
+      details: { what: "end_user" },
+    });
+    expect((await list("?status=suspended")).items.map(({ id }: Json) => id)).toEqual([big.userId]);
+    const [row] =
+      await product.sql`select reason, before, after from audit_logs where action = 'end_user.update'
+      and resource_id = ${big.userId} order by id desc limit 1`;
+    expect(row).toEqual({
+      reason: "charged back",
+      before: { own: false, status: "active" },
+      after: { own: false, status: "suspended" },
+    });
+    made(await change({ status: "active", reason: "settled" }));
+    expect((await chat(product, big.token, { model: "stub-flat" })).status).toBe(200);
   });
 });
