@@ -66,6 +66,7 @@ type Tokens = { admin: string; developer: string };
 
 /** A developer with an app, on a fresh deployment. */
 export type Pilot = {
+  publicAppId: string;
   /** A session of a user whose wallet the operator has filled. */
   openSession(user: string): Promise<{ token: string; userId: string }>;
   /** The record of a request, as its developer reads it. */
@@ -116,6 +117,7 @@ export async function preparePilot(
     pricing: { markup_percent: 25, developer_share_bps: 4000 },
   });
   return {
+    publicAppId,
     openSession: async (user) => {
       const session = await developer("POST", "/v1/sessions", {
         public_app_id: publicAppId,

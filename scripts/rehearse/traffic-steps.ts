@@ -1,4 +1,5 @@
 // Paid traffic, and what it must survive.
+import { lastLineOf } from "./deploy-steps.ts";
 import type { Rehearsal } from "./rehearsal.ts";
 import { promise, type Step, until } from "./steps.ts";
 import { closedOnce, type Load, startLoad, stream } from "./traffic.ts";
@@ -9,6 +10,7 @@ const streamOf = { outputTokens: 40, tokenMs: 50 };
 export function trafficSteps(rehearsal: Rehearsal): Step[] {
   return [
     { name: "paid streams", needs: ["servers"], run: () => paidStreams(rehearsal) },
+    { name: "suspend", needs: ["paid streams"], run: () => suspendApp(rehearsal) },
     { name: "kill -9 of a gateway", needs: ["paid streams"], run: () => killGateway(rehearsal) },
     { name: "database outage", needs: ["paid streams"], run: () => loseDatabase(rehearsal) },
     {
@@ -43,6 +45,33 @@ async function paidStreams(rehearsal: Rehearsal): Promise<string> {
   );
   await closedOnce(rehearsal.sql, sent);
   return `${sent.length} streams settled, ${record.charge_usd} USD each, by the usage that upstream reported`;
+}
+
+/** With streams open on both gateways, from the operator's shell and back. */
+async function suspendApp(rehearsal: Rehearsal): Promise<string> {
+  const { clients, operator, environment, pilot } = rehearsal;
+  const { vendor } = rehearsal.stage;
+  vendor.script(() => ({ outputTokens: 300, tokenMs: 50 }));
+  const running = [0, 1, 2, 3].map((client) => stream(clients, `suspend.${client}`, client));
+  await until("the streams run", () => vendor.stats.open >= running.length, 15_000);
+  const say = async (verb: string): Promise<{ ms: number; instances: { acknowledged: number } }> => {
+    const words = [verb, "app", pilot.publicAppId, "--reason", "rehearsal", "--json"];
+    return JSON.parse(lastLineOf(await operator.command(words, environment)));
+  };
+  const off = await say("suspend");
+  promise(off.ms < 2_000, `it took ${off.ms} ms until every instance had it`);
+  const cut = await Promise.all(running);
+  rehearsal.sent.push(...cut);
+  for (const { id, isWhole, text } of cut)
+    promise(!isWhole && text.includes('"code":"suspended"'), `${id} was not cut, or does not say why`);
+  vendor.script(() => streamOf);
+  const refused = await stream(clients, "suspend.refused");
+  promise(refused.status === 403, `a suspended app is answered with ${refused.status}`);
+  const on = await say("resume");
+  const served = await stream(clients, "suspend.served");
+  promise(served.isWhole, `it is not served again: ${served.status} ${served.text.slice(0, 500)}`);
+  rehearsal.sent.push(refused, served);
+  return `${cut.length} streams cut and settled, ${off.instances.acknowledged} instances in ${off.ms} ms, back in ${on.ms} ms`;
 }
 
 async function underLoad(rehearsal: Rehearsal, label: string): Promise<Load> {

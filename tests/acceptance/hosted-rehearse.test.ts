@@ -30,7 +30,16 @@ it("`pnpm hosted:rehearse` keeps every promise, in time, and leaves nothing behi
   expect(report.seconds).toBeLessThan(300);
   expect(report.steps.map(({ step }) => step)).toEqual([
     ...["parts", "verify-env", "migrate", "seed", "check-isolation", "servers", "doctor", "smoke-readiness"],
-    ...["paid streams", "kill -9 of a gateway", "database outage", "closed exactly once", "books", "backup"],
+    ...[
+      "paid streams",
+      "suspend",
+      "kill -9 of a gateway",
+      "database outage",
+      "closed exactly once",
+      "books",
+      "key rotation",
+      "backup",
+    ],
     ...["restore drill", "doctor, afterwards", "drain"],
   ]);
   expect(readFileSync("/etc/hosts", "utf8")).toBe(hosts);
