@@ -19,6 +19,7 @@ import {
   auditRows,
   endOf,
   expectFree,
+  models,
   openEverywhere,
   promisedMs,
   requestIdOf,
@@ -305,7 +306,13 @@ describe("what people see", () => {
       code: "suspended",
       details: { what: "feature" },
     });
+    // A name alone goes to the other feature, and the list says the same.
+    const listed = async (): Promise<string[]> =>
+      (await models(product, session.token, 0)).body.data.map(({ id }: Json) => id);
+    expect(await listed()).not.toContain("auto:again");
+    expect((await chat(product, session.token, { model: "stub-cheap" })).status).toBe(200);
     await setSwitch(feature, "on");
+    expect(await listed()).toContain("auto:again");
     expect((await chat(product, session.token, asked)).status).toBe(200);
 
     const open = (): Promise<HttpAnswer> =>

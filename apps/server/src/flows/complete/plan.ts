@@ -77,6 +77,7 @@ export function callableModels(
 ): { id: string; feature: PlannableFeature; listed: ListedModel[] }[] {
   const found = new Map<string, { id: string; feature: PlannableFeature; listed: ListedModel[] }>();
   for (const feature of openFeatures(context)) {
+    if (feature.status === "suspended") continue;
     const all = listedOf(feature);
     const alias = `auto:${feature.featureKey}`;
     if (allows(context.session, alias, null)) found.set(alias, { id: alias, feature, listed: all });
@@ -128,7 +129,8 @@ function findFeature(asked: AskedCompletion, context: PlanContext): FoundFeature
     }
     return { feature, listed, named: null };
   }
-  for (const feature of open) {
+  // A name alone is served by the first feature that lists it and is on, as GET /v1/models tells.
+  for (const feature of open.toSorted((a, b) => isOff(a) - isOff(b))) {
     const listed = listedUnder(asked.model, listedOf(feature)).filter((entry) =>
       allows(context.session, asked.model, entry),
     );
@@ -138,6 +140,8 @@ function findFeature(asked: AskedCompletion, context: PlanContext): FoundFeature
   if (beyond) return { feature: beyond, listed: [], named: asked.model };
   throw modelNotFound(asked.model);
 }
+
+const isOff = ({ status }: PlannableFeature): number => Number(status === "suspended");
 
 /** A key may know models that the feature does not list, where the feature lets its owner pay. */
 function mayNameBeyond(name: string, feature: PlannableFeature, context: PlanContext): boolean {
