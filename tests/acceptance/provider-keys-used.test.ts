@@ -146,6 +146,10 @@ it("A159: saved, used and destroyed, a key is whole nowhere, and no instance use
   await expect
     .poll(async () => (await asUser(session, "GET", `${path}/${id}`)).body.last_used_at, { timeout: 5_000 })
     .toBeDefined();
+  // The first use of a day stands in the audit log, the next ones do not.
+  const uses =
+    await product.sql`select action from audit_logs where resource_id = ${id} and action = 'provider_key.use'`;
+  expect(uses).toHaveLength(1);
 
   expect((await asUser(session, "DELETE", `${path}/${id}`)).status).toBe(200);
   const goneAt = performance.now();

@@ -275,11 +275,20 @@ const whoseRow = (key: KeyName) => ({
   developerId: key.endUserId === null ? key.developerId : null,
 });
 
-/** What the service itself found out about a key: it does not open, or its vendor refused it while it served. */
+const findingActions = {
+  open_failed: "provider_key.open_failed",
+  refused: "provider_key.validate",
+  used: "provider_key.use",
+} as const satisfies Record<KeyFinding, string>;
+
+/**
+ * What the service itself found out about a key: it does not open, its vendor refused it while it served, or it was used for
+ * the first time on a day.
+ */
 export async function recordKeyFinding(tx: Tx, finding: KeyFinding, key: KeyName): Promise<void> {
   await append(tx, {
     actorScope: "system",
-    action: finding === "open_failed" ? "provider_key.open_failed" : "provider_key.validate",
+    action: findingActions[finding],
     resourceType: "provider_key",
     resourceId: key.id,
     ...whoseRow(key),

@@ -105,7 +105,8 @@ export type CredentialDeps = {
 
 export type KeyName = Pick<CredentialRow, "id" | "ownerScope" | "appId" | "developerId" | "endUserId">;
 /** It does not open, or its vendor does not know it. */
-export type KeyFinding = "open_failed" | "refused";
+/** `used`: for the first time on a day (UTC). */
+export type KeyFinding = "open_failed" | "refused" | "used";
 
 const mostOwners = 20_000;
 const mostPending = 1_000;
@@ -233,8 +234,8 @@ function createUses(deps: CredentialDeps) {
     await deps.database
       .write({}, async (tx) => {
         for (const { key, atMs } of batch) {
-          await applySettings(tx, tenantOfKey(key));
-          await writeLastUse(tx, key.id, atMs);
+          await applySettings(tx, { ...tenantOfKey(key), purpose: "auth" });
+          if (await writeLastUse(tx, key.id, atMs)) await deps.record(tx, "used", key);
         }
       })
       .catch(deps.onError);

@@ -78,10 +78,18 @@ export async function readKeysInUse(
   return rows.map((row) => keyOf<UnnamedKey>(row));
 }
 
-/** Says when keys were last used. The rows are touched in one order, so that two writers never wait for each other. */
-export async function writeLastUse(tx: Tx, id: string, atMs: number): Promise<void> {
-  await tx`update provider_credentials set last_used_at = greatest(last_used_at, to_timestamp(${atMs / 1000}))
-    where id = ${id}`;
+/**
+ * Says when a key was last used; true when it was its first use of a day (UTC). Keys are touched in one order, so that two
+ * writers never wait for each other.
+ */
+export async function writeLastUse(tx: Tx, id: string, atMs: number): Promise<boolean> {
+  const [row] = await tx`
+    with before as (select last_used_at from provider_credentials where id = ${id} for update)
+    update provider_credentials k set last_used_at = greatest(k.last_used_at, to_timestamp(${atMs / 1000}))
+    from before where k.id = ${id}
+    returning before.last_used_at is null
+      or before.last_used_at < date_trunc('day', to_timestamp(${atMs / 1000}), 'UTC') as first_today`;
+  return row?.first_today ?? false;
 }
 
 /** A key that worked no longer does. False when it was not active any more. */
