@@ -40,6 +40,7 @@ const usualPorts = {
   PORT_SIMULATED_PROVIDER: 4010,
   PORT_DASHBOARD: 5173,
   PORT_CRM_DEMO: 5174,
+  MODELFAUCET_BRIDGE_PORT: 8787,
   /** Where the quickstart's own backend listens. */
   PORT: 8080,
 };

@@ -71,7 +71,10 @@ export default defineConfig({
       },
       {
         text: "Build with it",
-        items: [{ text: "The client", link: "/sdk" }],
+        items: [
+          { text: "The client", link: "/sdk" },
+          { text: "The local bridge", link: "/local-bridge" },
+        ],
       },
       {
         text: "Host it",
