@@ -3,6 +3,7 @@ import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
 import { plannableFeatures } from "./flows/complete/plan.ts";
+import { createBootstrapUses } from "./flows/credential-uses.ts";
 import { recordKeyFinding } from "./flows/provider-keys.ts";
 import { createSwitchStopper } from "./flows/stop-switched.ts";
 import { type BodyMemory, createBodyMemory } from "./lib/body-memory.ts";
@@ -130,6 +131,7 @@ export async function createSystem(
   const bootstrap = createBootstrapCredentials({
     adminTokens: config.adminToken ?? [],
     developerAdminTokens: config.developerAdminToken ?? [],
+    onUse: createBootstrapUses({ database, nowMs: feed.now, onError }),
   });
   const prices = createPriceBook({ database, now: feed.now });
   const upstreams = upstreamsOf(config, database, secretBox, switches, log);

@@ -1,6 +1,6 @@
 import type { Tx } from "../../lib/db.ts";
 import { redact } from "./rules.ts";
-import { insertEntry } from "./store.ts";
+import { hasEntryToday, insertEntry } from "./store.ts";
 
 export { type AuditFilter, type AuditRow, eachAuditRow, listAuditRows, listLeaks } from "./reading.ts";
 /** Whether that was ever done to that thing. */
@@ -41,4 +41,10 @@ export async function append(tx: Tx, entry: AuditEntry): Promise<void> {
     ...(entry.after === undefined ? {} : { after: redact(entry.after) }),
     metadata: redact(entry.metadata ?? {}) as Record<string, unknown>,
   });
+}
+
+/** As `append`, unless a row of that act on that thing stands there since midnight (UTC) already. */
+export async function appendOncePerDay(tx: Tx, entry: AuditEntry): Promise<void> {
+  if (await hasEntryToday(tx, entry.action, entry.resourceType, entry.resourceId)) return;
+  await append(tx, entry);
 }

@@ -33,3 +33,15 @@ export async function hasEntry(
     where resource_type = ${resourceType} and resource_id = ${resourceId} and action = ${action} limit 1`;
   return rows.length > 0;
 }
+
+export async function hasEntryToday(
+  tx: Tx,
+  action: string,
+  resourceType: string,
+  resourceId: string,
+): Promise<boolean> {
+  const rows = await tx`select 1 from audit_logs
+    where resource_type = ${resourceType} and resource_id = ${resourceId} and action = ${action}
+      and created_at >= date_trunc('day', mf_now(), 'UTC') limit 1`;
+  return rows.length > 0;
+}

@@ -12,6 +12,8 @@ export type BootstrapCredentials = {
 export function createBootstrapCredentials(rings: {
   adminTokens: readonly string[];
   developerAdminTokens: readonly string[];
+  /** Told each time that one of them is recognised. */
+  onUse?(kind: BootstrapKind, credentialId: string): void;
 }): BootstrapCredentials {
   const known = [
     ...rings.adminTokens.map((token) => candidateOf("operator", token)),
@@ -23,6 +25,7 @@ export function createBootstrapCredentials(rings: {
       let kind: BootstrapKind | null = null;
       // All are compared, whichever matches, so that the time tells nothing.
       for (const candidate of known) if (timingSafeEqual(candidate.digest, digest)) kind ??= candidate.kind;
+      if (kind !== null) rings.onUse?.(kind, credentialIdOf(token));
       return kind;
     },
     holds: (kind, credentialId) =>
