@@ -257,6 +257,11 @@ test("embeds by the same rules", async () => {
     .body;
   expect(counted).toMatchObject({ modelfaucet: { usage_source: "estimated" } });
   expect(counted.usage.prompt_tokens).toBeGreaterThan(2);
+  const unknown = await post("/v1/embeddings", { model: "openai_compatible:embedder", input: "some words" });
+  expect(unknown.body.modelfaucet).toMatchObject({
+    context_length: null,
+    warnings: ["context_length_unknown"],
+  });
   const long = await post("/v1/embeddings", { model: "ollama:embedder", input: "word ".repeat(600) });
   expect(long.body.error).toMatchObject({
     code: "context_length_exceeded",

@@ -38,7 +38,9 @@ const bodyMemoryBytes = 268_435_456;
 export async function startBridge(deps: BridgeDeps): Promise<Bridge> {
   const { settings, home, version } = deps;
   const memory = createBodyMemory(Math.max(bodyMemoryBytes, settings.bodyLimitBytes));
-  const grants = openGrants(home.grants);
+  const grants = openGrants(home.grants, (error) =>
+    deps.log.write("error", "grants_unwritten", { error: String(error) }),
+  );
   const pairings = openPairings(home.pairings);
   const reports = openReports(home.usage, {
     maxReports: settings.maxReports,

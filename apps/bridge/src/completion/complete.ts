@@ -78,9 +78,9 @@ async function whole(exchange: Exchange, call: Call, deps: CompletionDeps): Prom
     signal,
   });
   const json = parseJson(text);
-  if (answer.status !== 200) throw statusError(model, answer.status, answer.headers, json);
+  if (answer.status !== 200) throw statusError(model, answer.status, answer.headers, json, call.fit);
   if (!isObject(json)) throw invalidAnswer(model);
-  if (json.error !== undefined && json.error !== null) throw inBandError(model, json);
+  if (json.error !== undefined && json.error !== null) throw inBandError(model, json, call.fit);
   const tap = new AnswerTap();
   tap.message(json);
   const isAnswer =
@@ -119,7 +119,7 @@ async function stream(exchange: Exchange, call: Call, deps: CompletionDeps): Pro
         tap,
         writer,
         begin,
-        failure: (json) => inBandError(model, json),
+        failure: (json) => inBandError(model, json, fit),
         close: async () => {
           const usage = await usageOf(asked, model, tap, {
             counted: fit.promptTokens,
@@ -154,14 +154,14 @@ function send({ asked, model, signal }: Call, deps: CompletionDeps): Promise<Ups
 
 async function refusalOf(
   answer: UpstreamAnswer,
-  { model, signal }: Call,
+  { model, signal, fit }: Call,
   deps: CompletionDeps,
 ): Promise<BridgeError> {
   const { firstByteMs, idleMs } = deps.settings;
   const text = await readWhole(answer.body, { maxBytes: 1_048_576, firstMs: firstByteMs, idleMs, signal });
   return answer.status === 200
     ? invalidAnswer(model)
-    : statusError(model, answer.status, answer.headers, parseJson(text));
+    : statusError(model, answer.status, answer.headers, parseJson(text), fit);
 }
 
 function isEventStream(answer: UpstreamAnswer): boolean {

@@ -2,7 +2,7 @@ import { endpointDown, type LocalModel } from "../endpoints/endpoints.ts";
 import { UpstreamFailure } from "../endpoints/upstream.ts";
 import { BridgeError } from "../errors.ts";
 import { isObject, positiveInteger } from "../json.ts";
-import { exceeded } from "./context.ts";
+import { type ContextFit, exceeded } from "./context.ts";
 
 /** A call that failed, as the caller is told. */
 export function failureOf(error: unknown, model: LocalModel): unknown {
@@ -33,6 +33,7 @@ export function statusError(
   status: number,
   headers: Record<string, unknown>,
   json: unknown,
+  fit: ContextFit,
 ): BridgeError {
   const details = { endpoint_id: model.endpoint.id, upstream_status: status };
   if (status >= 300 && status < 400) return invalidAnswer(model);
@@ -54,11 +55,11 @@ export function statusError(
       headers: { "retry-after": after },
     });
   }
-  if (status >= 500) return overflowOf(json) ?? endpointDown(model.endpoint, `status_${status}`);
+  if (status >= 500) return overflowOf(json, fit) ?? endpointDown(model.endpoint, `status_${status}`);
   if (status < 200) return invalidAnswer(model);
   const said = plainSentence(json);
   return (
-    overflowOf(json) ??
+    overflowOf(json, fit) ??
     new BridgeError(
       "invalid_request",
       "The model server refused the request; see upstream_message in details.",
@@ -70,8 +71,8 @@ export function statusError(
 }
 
 /** An error inside a stream that had begun. */
-export function inBandError(model: LocalModel, json: unknown): BridgeError {
-  return overflowOf(json) ?? endpointDown(model.endpoint, "failed_while_answering");
+export function inBandError(model: LocalModel, json: unknown, fit: ContextFit): BridgeError {
+  return overflowOf(json, fit) ?? endpointDown(model.endpoint, "failed_while_answering");
 }
 
 /**
@@ -79,12 +80,14 @@ export function inBandError(model: LocalModel, json: unknown): BridgeError {
  * Source: llama.cpp `exceed_context_size_error` with `n_prompt_tokens` and `n_ctx`; vLLM "maximum context length is
  * 4096 tokens. However, you requested 5000 tokens (4000 in the messages, 1000 in the completion)", November 2026.
  */
-function overflowOf(json: unknown): BridgeError | null {
+function overflowOf(json: unknown, fit: ContextFit): BridgeError | null {
   const error = isObject(json) && isObject(json.error) ? json.error : isObject(json) ? json : {};
   const text = textOf(json);
   const isOverflow =
     error.type === "exceed_context_size_error" ||
-    /(maximum|available|exceeds?) (the )?(available )?context (length|size|window)/i.test(text);
+    /(maximum|available|exceeds?|greater than) (the )?(available |model's )?context (length|size|window)/i.test(
+      text,
+    );
   if (!isOverflow) return null;
   const context =
     positiveInteger(error.n_ctx) ??
@@ -95,7 +98,12 @@ function overflowOf(json: unknown): BridgeError | null {
     numberIn(text, /\((\d+) in the messages/i) ??
     numberIn(text, /requested (\d+)/i) ??
     numberIn(text, /\((\d+) tokens\)/i);
-  return exceeded(context ?? 0, prompt ?? 0, numberIn(text, /(\d+) in the completion/i) ?? 0);
+  // What the server does not say is what was counted before.
+  return exceeded(
+    context ?? fit.contextLength ?? 0,
+    prompt ?? fit.promptTokens,
+    numberIn(text, /(\d+) in the completion/i) ?? 0,
+  );
 }
 
 function numberIn(text: string, form: RegExp): number | null {

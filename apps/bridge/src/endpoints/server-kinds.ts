@@ -64,7 +64,7 @@ export function listedModels(json: unknown): ListedModel[] | null {
   if (!Array.isArray(json.data)) return null;
   return (json.data as unknown[])
     .filter(isObject)
-    .filter((entry) => typeof entry.id === "string" && entry.id !== "" && entry.id.length <= 256)
+    .filter(({ id }) => typeof id === "string" && id !== "" && id.length <= 256 && id.isWellFormed())
     .map((entry) => ({ id: entry.id as string, entry }));
 }
 

@@ -39,7 +39,7 @@ export type GrantStore = {
   /** Notes a use; written to disk at most every few seconds. */
   used(id: string): void;
   counted(id: string, input: number, output: number): void;
-  /** Writes what was noted. */
+  /** Writes what was noted; what cannot be written is tried again at the next use. */
   flush(): void;
 };
 
@@ -51,7 +51,11 @@ const grantsMax = 500;
 const endedMax = 100;
 const endedDays = 90;
 
-export function openGrants(path: string, now: () => number = Date.now): GrantStore {
+export function openGrants(
+  path: string,
+  onUnwritten: (error: unknown) => void = () => {},
+  now: () => number = Date.now,
+): GrantStore {
   const file = sharedFile<GrantFile>(path, parseGrants);
   const noted = new Map<string, { lastUsedMs: number; input: number; output: number }>();
   let flushTimer: NodeJS.Timeout | undefined;
@@ -73,12 +77,15 @@ export function openGrants(path: string, now: () => number = Date.now): GrantSto
     clearTimeout(flushTimer);
     flushTimer = undefined;
     if (noted.size === 0) return;
-    const uses = new Map(noted);
-    noted.clear();
-    file.change(({ grants }) => ({
-      content: { version: 1, grants: grants.map((grant) => withUse(grant, uses.get(grant.id), now())) },
-      result: undefined,
-    }));
+    try {
+      file.change(({ grants }) => ({
+        content: { version: 1, grants: grants.map((grant) => withUse(grant, noted.get(grant.id), now())) },
+        result: undefined,
+      }));
+      noted.clear();
+    } catch (error) {
+      onUnwritten(error);
+    }
   }
 
   return {

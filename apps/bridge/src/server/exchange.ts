@@ -95,15 +95,18 @@ export async function readJsonBody(
   }
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   exchange.proceed();
-  const text = await readText(request, limitBytes, memory);
+  const text = await readText(exchange, limitBytes, memory);
   const body = parseJson(text);
   if (!isObject(body)) throw new Refusal("invalid_request", "The body must be one JSON object.");
   return body;
 }
 
-async function readText(request: IncomingMessage, limitBytes: number, memory: BodyMemory): Promise<string> {
+/** A body counts until its answer is over: as long as it may be in use. */
+async function readText(exchange: Exchange, limitBytes: number, memory: BodyMemory): Promise<string> {
+  const { request, response } = exchange;
   const pieces: Buffer[] = [];
   let bytes = 0;
+  response.once("close", () => memory.giveBack(bytes));
   try {
     for await (const piece of request as AsyncIterable<Buffer>) {
       if (!memory.take(piece.length)) {
@@ -121,8 +124,6 @@ async function readText(request: IncomingMessage, limitBytes: number, memory: Bo
     if (request.errored !== null)
       throw new Refusal("client_closed_request", "The caller closed the request.", { cause: error });
     throw new Refusal("invalid_request", "The body must be UTF-8.", { cause: error });
-  } finally {
-    memory.giveBack(bytes);
   }
 }
 

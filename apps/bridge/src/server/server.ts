@@ -26,9 +26,10 @@ export type ServerDeps = {
   grants: GrantStore;
   log: Log;
   routes: Routes;
-  /** How often an open stream's grant is looked at. */
-  grantPollMs?: number;
 };
+
+/** How often an open stream's grant is looked at. */
+const grantPollMs = 250;
 
 const wrongTokensPerMinute = 10;
 const invalidGrantHelp = "Run modelfaucet-bridge pair and pair this page again.";
@@ -181,9 +182,9 @@ export async function startServer(port: number, deps: ServerDeps): Promise<Bridg
   boundPort = (servers[0]!.address() as AddressInfo).port;
   const watch = setInterval(() => {
     for (const exchange of running) {
-      if (exchange.grant !== null && !deps.grants.isActive(exchange.grant.id)) exchange.stop(grantEnded());
+      if (exchange.grant !== null && !isActive(deps, exchange.grant)) exchange.stop(grantEnded());
     }
-  }, deps.grantPollMs ?? 250);
+  }, grantPollMs);
   watch.unref();
 
   return {
@@ -208,6 +209,16 @@ export async function startServer(port: number, deps: ServerDeps): Promise<Bridg
       clearInterval(watch);
     },
   };
+}
+
+/** A file of grants that cannot be read permits nothing. */
+function isActive({ grants, log }: ServerDeps, grant: Grant): boolean {
+  try {
+    return grants.isActive(grant.id);
+  } catch (error) {
+    log.write("error", "grants_unreadable", { error: describe(error) });
+    return false;
+  }
 }
 
 /** A grant counts for its own origin. Only a program has none, and an extension where it reads. */
