@@ -10,22 +10,22 @@ const pieceLength = 12;
 
 /**
  * Every form in which a canary could be found: raw, JSON-escaped, URL-encoded, hexadecimal, base64 at each of its three
- * offsets, and any twelve characters of it.
+ * offsets, and any twelve characters of it. What is encoded whole may have been escaped before, so its parts are looked for
+ * encoded too.
  */
 export function formsOf({ text }: Canary): Map<string, string[]> {
-  const bytes = Buffer.from(text);
-  const base64 = [0, 1, 2].map((offset) => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), bytes])
-      .toString("base64")
-      .replace(/=+$/, "");
-    // The first and the last characters depend on the neighbours.
-    return encoded.slice(offset === 0 ? 0 : 4, -2);
-  });
+  const parts = [text];
+  for (let at = 0; at + pieceLength <= text.length; at += pieceLength)
+    parts.push(text.slice(at, at + pieceLength));
+  const base64 = parts.flatMap(base64Of);
   const forms = new Map([
     ["raw", [text]],
     ["json", [JSON.stringify(text).slice(1, -1)]],
     ["url", [encodeURIComponent(text), new URLSearchParams({ a: text }).toString().slice(2)]],
-    ["hex", [bytes.toString("hex"), bytes.toString("hex").toUpperCase()]],
+    [
+      "hex",
+      parts.map((part) => Buffer.from(part).toString("hex")).flatMap((hex) => [hex, hex.toUpperCase()]),
+    ],
     ["base64", base64],
     ["base64url", base64.map((form) => form.replaceAll("+", "-").replaceAll("/", "_"))],
   ]);
@@ -33,6 +33,16 @@ export function formsOf({ text }: Canary): Map<string, string[]> {
   for (let at = 0; at + pieceLength <= text.length; at++) pieces.push(text.slice(at, at + pieceLength));
   forms.set("piece", pieces);
   return forms;
+}
+
+function base64Of(part: string): string[] {
+  return [0, 1, 2].map((offset) => {
+    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(part)])
+      .toString("base64")
+      .replace(/=+$/, "");
+    // The first and the last characters depend on the neighbours.
+    return encoded.slice(offset === 0 ? 0 : 4, -2);
+  });
 }
 
 /** Where a canary stands in these texts. `where` names each text. */
