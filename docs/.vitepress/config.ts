@@ -23,6 +23,7 @@ const runbooks = [
   { text: "Backup and restore", link: "/runbooks/backup-and-restore" },
   { text: "Key rotation", link: "/runbooks/key-rotation" },
   { text: "Suspend", link: "/runbooks/suspend" },
+  { text: "Leaked secret", link: "/runbooks/leaked-secret" },
   { text: "Database outage", link: "/runbooks/database-outage" },
   { text: "Redis outage", link: "/runbooks/redis-outage" },
   { text: "Stuck holds", link: "/runbooks/stuck-holds" },
