@@ -9,7 +9,7 @@ import {
   layGround,
   wallet,
 } from "@modelfaucet/testkit/ground.ts";
-import { type HttpAnswer, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { type HttpAnswer, type Product, send, startProduct } from "@modelfaucet/testkit/product.ts";
 import { openStream } from "@modelfaucet/testkit/sse.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import {
@@ -37,6 +37,12 @@ beforeAll(async () => {
   product = await startProduct({ postgres: inject("postgres"), gateways: 2, env: { SWITCH_POLL_MS: "500" } });
   ground = await layGround(product);
   setSwitch = switcher(product);
+  // The tokenizer's threads start with the first count; no stream that is measured should wait for that.
+  product.stub.script("stub-text", { usage: "none" });
+  const { token } = await fundedSession(product, ground, "1.00");
+  await Promise.all(
+    product.gateways.map((_, gateway) => chat(product, token, { model: "stub-text" }, { gateway })),
+  );
 });
 beforeEach(() => product.stub.reset());
 afterAll(async () => {
@@ -188,24 +194,36 @@ describe("what an operator switches off", () => {
     },
   );
 
-  it("A179: a developer token is refused at once, and works again when it is lifted", async () => {
+  it("A179: a developer token is refused by both APIs within two seconds, and works again as fast", async () => {
+    const other = await product.addApi();
     const made = await product.developer("POST", "/v1/developer/tokens", {
       name: "switched",
       developer_id: ground.developerId,
     });
     const { token, item } = made.body;
     const where = { target_type: "token", target_id: item.id };
-    const me = (): Promise<HttpAnswer> => product.call("GET", "/v1/developer/me", undefined, { token });
-    expect((await me()).status).toBe(200);
+    const me = (api: string): Promise<HttpAnswer> =>
+      send(`${api}/v1/developer/me`, "GET", undefined, { authorization: `Bearer ${token}` });
+    const both = (isWanted: (answer: HttpAnswer) => boolean) =>
+      Promise.all([product.api, other.url].map((api) => until(() => me(api), isWanted)));
+    await both(({ status }) => status === 200);
     const asked = performance.now();
-    expect((await setSwitch(where, "off")).status).toBe(200);
-    expect(performance.now() - asked).toBeLessThan(promisedMs);
-    expect((await me()).body.error.code).toBe("invalid_session");
+    const switching = setSwitch(where, "off");
+    const refused = await both(({ status }) => status === 401);
+    expect((await switching).body.instances).toEqual({ acknowledged: 4, total: 4 });
+    for (const { answer } of refused) expect(answer.body.error.code).toBe("invalid_session");
     const lifted = performance.now();
-    await setSwitch(where, "on");
-    expect(performance.now() - lifted).toBeLessThan(promisedMs);
-    expect((await me()).status).toBe(200);
+    const lifting = setSwitch(where, "on");
+    const back = await both(({ status }) => status === 200);
+    await lifting;
+    measured.token = {
+      off: Math.round(Math.max(...refused.map(({ at }) => at)) - asked),
+      on: Math.round(Math.max(...back.map(({ at }) => at)) - lifted),
+    };
+    expect(measured.token.off).toBeLessThan(promisedMs);
+    expect(measured.token.on).toBeLessThan(promisedMs);
     expect(await auditRows(product, "switch.suspend", item.id)).toHaveLength(1);
+    await other.end("SIGTERM");
   });
 
   it("A142: a provider that the operator stops in the middle of a stream costs nothing and gets no new call", async () => {

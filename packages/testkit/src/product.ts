@@ -47,6 +47,8 @@ export type Product = {
   developer(method: string, path: string, body?: unknown): Promise<HttpAnswer>;
   /** Starts one more gateway on the same database. */
   addGateway(env?: Record<string, string>): Promise<ServerProcess>;
+  /** Starts one more API on the same database; it ends with the product. */
+  addApi(): Promise<ServerProcess>;
   stop(): Promise<void>;
 };
 
@@ -107,6 +109,14 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     gatewayProcesses.push(started);
     return started;
   };
+  const otherApis: ServerProcess[] = [];
+  const addApi = async (): Promise<ServerProcess> => {
+    const started = await onFreePort((port) =>
+      startServer("api", `http://127.0.0.1:${port}`, { ...common, PORT_API: String(port) }),
+    );
+    otherApis.push(started);
+    return started;
+  };
   await Promise.all(Array.from({ length: options.gateways ?? 1 }, () => addGateway()));
   const call: Product["call"] = (
     method,
@@ -135,8 +145,9 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     admin: (method, path, body) => call(method, path, body),
     developer: (method, path, body) => call(method, path, body, { token: testSecrets.DEVELOPER_ADMIN_TOKEN }),
     addGateway,
+    addApi,
     stop: async () => {
-      await Promise.all([control, ...gatewayProcesses].map((server) => server.end("SIGTERM")));
+      await Promise.all([control, ...gatewayProcesses, ...otherApis].map((server) => server.end("SIGTERM")));
       await stub.close();
       await sql.end({ timeout: 2 });
       await database.drop();

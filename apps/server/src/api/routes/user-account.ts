@@ -4,12 +4,14 @@ import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, type Usd } from "../../lib/money.ts";
 import { readSessionSpending } from "../../modules/books/books.ts";
 import type { SessionContext } from "../../modules/identity/identity.ts";
+import type { Switches } from "../../modules/switch/switch.ts";
 import { type Directory, type DirectoryApp, readEndUser } from "../../modules/tenancy/tenancy.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { featureOffer } from "./sessions.ts";
 
 export type UserAccountDeps = {
   directory: Directory;
+  switches: Pick<Switches, "isOff">;
   /** `PUBLIC_SUPPORT_URL`, for apps that name none of their own. */
   supportUrl: string;
 };
@@ -24,7 +26,10 @@ export function userAccountRoutes(deps: UserAccountDeps): readonly Mounted[] {
         spentUsd: await readSessionSpending(tx, session),
       }));
       if (!app || !user) throw new ApiError("not_found", "There is no such user.");
-      return accountAnswer(session, app, user.createdAt, spentUsd, deps.supportUrl);
+      const isSuspended =
+        session.endUserStatus === "suspended" || deps.switches.isOff("end_user", session.endUserId);
+      const status = isSuspended ? ("suspended" as const) : ("active" as const);
+      return { ...accountAnswer(session, app, user.createdAt, spentUsd, deps.supportUrl), status };
     }),
   ];
 }
@@ -41,7 +46,6 @@ function accountAnswer(
     end_user_id_hash: session.endUserHash,
     public_app_id: session.publicAppId,
     app_name: session.appName,
-    status: session.endUserStatus === "suspended" ? ("suspended" as const) : ("active" as const),
     identity: {
       mode: session.identityMode,
       verified: session.verified,
