@@ -130,13 +130,16 @@ function parametersOf(schema: RouteDefinition["params"], place: "path" | "query"
   }));
 }
 
+const rowTypes = { csv: "text/csv", ndjson: "application/x-ndjson" };
+
 /** `schemas` takes the named objects that the answer is made of. */
 function answerOf(route: RouteDefinition, schemas: Record<string, unknown>): Record<string, unknown> {
   const { $defs, ...schema } = jsonSchemaOf(route.answer, "output", names);
   for (const [name, named] of Object.entries($defs ?? {}))
     if (!name.startsWith("__")) schemas[name] = clean(named);
+  const type = route.format === undefined ? "text/plain" : rowTypes[route.format];
   const content =
-    schema.type === "string" ? { content: { "text/plain": { schema: clean(schema) } } } : json(clean(schema));
+    schema.type === "string" ? { content: { [type]: { schema: clean(schema) } } } : json(clean(schema));
   return { [String(route.status ?? 200)]: { description: "Done.", ...content } };
 }
 

@@ -32,6 +32,8 @@ function overview(routes: readonly RouteDefinition[]): string {
 function describe(route: RouteDefinition): string {
   const facts = [
     ...(route.idempotent ? ["Takes `Idempotency-Key`."] : []),
+    ...(route.stepUp ? ["Asks a session whose proof is older than 15 minutes to step up."] : []),
+    ...(route.format ? [`Streams ${route.format.toUpperCase()}.`] : []),
     ...(route.wantsReason ? ["Wants a `reason`, which stands in the audit row."] : []),
     `Answers ${route.status ?? 200}.`,
     ...(route.codes.length > 0
