@@ -117,6 +117,24 @@ export class Rehearsal {
     await untilReady([this.url(role)], running);
   }
 
+  /** Every server with another environment, one after the other: a gateway and what stands beside it at a time. */
+  async redeploy(changes: Environment): Promise<void> {
+    this.#environment = { ...this.#environment, ...changes };
+    const inTurn: Role[][] = [
+      ["gateway-1", "worker"],
+      ["gateway-2", "api"],
+    ];
+    for (const roles of inTurn) await Promise.all(roles.map((role) => this.#restart(role)));
+  }
+
+  async #restart(role: Role): Promise<void> {
+    const { child, ended, output } = this.servers.get(role)!;
+    child.kill("SIGTERM");
+    const code = await ended;
+    promise(code === 0, `${role} ended with ${code}:\n${output().slice(-2_000)}`);
+    await this.startServer(role);
+  }
+
   /** The first customer: a developer, an app, users with money. */
   async openPilot(users: number): Promise<void> {
     const { ADMIN_TOKEN, DEVELOPER_ADMIN_TOKEN } = this.#environment;

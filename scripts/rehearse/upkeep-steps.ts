@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lastLineOf } from "./deploy-steps.ts";
 import type { Rehearsal } from "./rehearsal.ts";
+import { rotateKey } from "./rotation-step.ts";
 import { promise, type Step, until } from "./steps.ts";
 import { closedOnce, stream } from "./traffic.ts";
 
@@ -18,6 +19,7 @@ export function upkeepSteps(rehearsal: Rehearsal): Step[] {
         return "every check holds";
       },
     },
+    { name: "key rotation", needs: ["paid streams"], run: () => rotateKey(rehearsal) },
     {
       name: "backup",
       needs: ["migrate"],
