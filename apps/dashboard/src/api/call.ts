@@ -1,5 +1,6 @@
 import type { ErrorEnvelope } from "@modelfaucet/contract/errors.ts";
 import type { AnswerOf, ParamsOf, QueryOf, RouteDefinition, SentOf } from "@modelfaucet/contract/route.ts";
+import { proveAnew } from "./step-up.ts";
 
 /** What a call carries; which of them a route takes is known by its definition. */
 export type Input<D extends RouteDefinition> = {
@@ -34,6 +35,7 @@ export class Problem extends Error {
 
 const apiBaseUrl = (import.meta.env.VITE_MODELFAUCET_API_BASE_URL ?? "").replace(/\/$/, "");
 const giveUpAfterMs = 30_000;
+const giveUpOnFileAfterMs = 300_000;
 
 // Of the session that the cookie names; known to this page's memory alone.
 let csrfToken: string | null = null;
@@ -50,18 +52,41 @@ export function whenSignedOut(act: () => void): void {
 
 /**
  * One call of the control API by its definition, which is only a type here: nothing of the contract is in the bundle.
+ * Where the person has to be proved anew, they are asked, and the call is repeated once.
  * @throws Problem
  */
 export async function call<D extends RouteDefinition>(
   method: D["method"],
   path: D["path"],
-  { params = {} as never, query = {}, body, idempotencyKey, signal }: Input<D> = {},
+  input: Input<D> = {},
 ): Promise<AnswerOf<D>> {
+  const answer = await send(method, path, input).catch(async (error: unknown) => {
+    if (!(error instanceof Problem) || !wantsProof(error) || !(await proveAnew())) throw error;
+    return send(method, path, input);
+  });
+  return (await answer.json()) as AnswerOf<D>;
+}
+
+/** As `call`, for what is saved as a file. @throws Problem */
+export async function callForFile<D extends RouteDefinition & { method: "GET" }>(
+  path: D["path"],
+  input: Pick<Input<D>, "query"> = {},
+): Promise<Blob> {
+  return (await send<D>("GET", path, input as Input<D>, giveUpOnFileAfterMs)).blob();
+}
+
+/** @throws Problem for whatever is no success */
+async function send<D extends RouteDefinition>(
+  method: D["method"],
+  path: D["path"],
+  { params = {} as never, query = {}, body, idempotencyKey, signal }: Input<D>,
+  withinMs = giveUpAfterMs,
+): Promise<Response> {
   const headers = new Headers({ accept: "application/json" });
   if (body !== undefined) headers.set("content-type", "application/json");
   if (method !== "GET" && csrfToken !== null) headers.set("x-csrf-token", csrfToken);
   if (idempotencyKey !== undefined) headers.set("idempotency-key", idempotencyKey);
-  const timeout = AbortSignal.timeout(giveUpAfterMs);
+  const timeout = AbortSignal.timeout(withinMs);
   const response = await fetch(`${apiBaseUrl}${filled(path, params)}${queryText(query)}`, {
     method,
     headers,
@@ -76,10 +101,15 @@ export async function call<D extends RouteDefinition>(
         : "You are offline. What you see stays as it is until the connection is back.",
     });
   });
-  if (response.ok) return (await response.json()) as AnswerOf<D>;
+  if (response.ok) return response;
   const problem = await problemOf(response);
-  if (response.status === 401 && problem.code !== "step_up" && !isSignIn(path)) onSignedOut();
+  if (response.status === 401 && !wantsProof(problem) && !isSignIn(path)) onSignedOut();
   throw problem;
+}
+
+/** The session is alive; its person was proved too long ago for this act. */
+function wantsProof({ status, details }: Problem): boolean {
+  return status === 401 && details.reason === "step_up";
 }
 
 function filled(path: string, params: Readonly<Record<string, string>>): string {
@@ -110,5 +140,5 @@ async function problemOf(response: Response): Promise<Problem> {
 }
 
 function isSignIn(path: string): boolean {
-  return path === "/v1/console/sign-in" || path === "/v1/console/token-exchange";
+  return ["/v1/console/sign-in", "/v1/console/token-exchange", "/v1/console/session/step-up"].includes(path);
 }

@@ -4,6 +4,7 @@ import type {
   exchangeToken,
   readConsoleSession,
   signIn,
+  stepUpConsoleSession,
   switchConsoleSession,
 } from "@modelfaucet/contract/routes/console.ts";
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
@@ -51,6 +52,17 @@ export async function switchSession(
   const session = await call<typeof switchConsoleSession>("POST", "/v1/console/session/switch", { body: to });
   if (session.kind === "developer") localStorage.setItem(switchedKey, "yes");
   return begin(queryClient, session);
+}
+
+/** Proves the session's person anew, by a new link's code or by the token that opened it. @throws Problem */
+export async function stepUpSession(
+  queryClient: QueryClient,
+  by: { code: string } | { token: string },
+): Promise<void> {
+  const session = await call<typeof stepUpConsoleSession>("POST", "/v1/console/session/step-up", {
+    body: by,
+  });
+  queryClient.setQueryData(sessionQuery.queryKey, remembered(session));
 }
 
 /** This browser has gone on as a developer, and may be the operator again; the session itself does not tell. */

@@ -1,7 +1,10 @@
 import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { may } from "../api/session.ts";
 import { consoleRoute } from "../console-route.tsx";
+import { auditSearch } from "./audit/search.ts";
+import { keysSearch } from "./keys/search.ts";
 import { overviewSearch, requestsSearch } from "./search.ts";
+import { usersSearch } from "./users/search.ts";
 
 const getParentRoute = () => consoleRoute;
 
@@ -53,6 +56,51 @@ const featureRoute = createRoute({
   component: lazyRouteComponent(() => import("./features/feature-page.tsx"), "FeaturePage"),
 });
 
+const usersRoute = createRoute({
+  getParentRoute,
+  path: "/apps/$appId/users",
+  validateSearch: usersSearch,
+  component: lazyRouteComponent(() => import("./users/users-page.tsx"), "UsersPage"),
+});
+
+const userRoute = createRoute({
+  getParentRoute,
+  path: "/apps/$appId/users/$userId",
+  component: lazyRouteComponent(() => import("./users/user-page.tsx"), "UserPage"),
+});
+
+const identityRoute = createRoute({
+  getParentRoute,
+  path: "/apps/$appId/identity",
+  component: lazyRouteComponent(() => import("./identity/identity-page.tsx"), "IdentityPage"),
+});
+
+const debugLogRoute = createRoute({
+  getParentRoute,
+  path: "/apps/$appId/debug-log",
+  component: lazyRouteComponent(() => import("./debug/debug-page.tsx"), "DebugPage"),
+});
+
+const keysRoute = createRoute({
+  getParentRoute,
+  path: "/keys",
+  validateSearch: keysSearch,
+  component: lazyRouteComponent(() => import("./keys/keys-page.tsx"), "KeysPage"),
+});
+
+const keyRoute = createRoute({
+  getParentRoute,
+  path: "/keys/$keyId",
+  component: lazyRouteComponent(() => import("./keys/key-page.tsx"), "KeyPage"),
+});
+
+const auditRoute = createRoute({
+  getParentRoute,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./audit/audit-page.tsx"), "AuditPage"),
+});
+
 const tokensRoute = createRoute({
   getParentRoute,
   path: "/tokens",
@@ -68,5 +116,12 @@ export const developerRoutes = [
   appRoute,
   newFeatureRoute,
   featureRoute,
+  usersRoute,
+  userRoute,
+  identityRoute,
+  debugLogRoute,
+  keysRoute,
+  keyRoute,
   tokensRoute,
+  auditRoute,
 ] as const;

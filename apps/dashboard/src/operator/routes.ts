@@ -1,5 +1,6 @@
 import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { consoleRoute } from "../console-route.tsx";
+import { operatorAuditSearch } from "./audit/search.ts";
 import { booksSearch, transactionsSearch } from "./books/search.ts";
 import { pricesSearch, versionsSearch } from "./prices/search.ts";
 import {
@@ -10,6 +11,8 @@ import {
   walletSearch,
   walletsSearch,
 } from "./search.ts";
+import { sessionsSearch } from "./sessions/search.ts";
+import { switchesSearch } from "./switches/search.ts";
 
 /** Everything of the operator; a developer who types the address is brought home. */
 const operatorRoute = createRoute({
@@ -132,6 +135,40 @@ const transactionRoute = createRoute({
   component: lazyRouteComponent(() => import("./books/transaction-page.tsx"), "TransactionPage"),
 });
 
+const switchesRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/switches",
+  validateSearch: switchesSearch,
+  component: lazyRouteComponent(() => import("./switches/switches-page.tsx"), "SwitchesPage"),
+});
+
+const sessionsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/sessions",
+  validateSearch: sessionsSearch,
+  component: lazyRouteComponent(() => import("./sessions/sessions-page.tsx"), "SessionsPage"),
+});
+
+const rotationsRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/key-rotation",
+  component: lazyRouteComponent(() => import("./rotations/rotations-page.tsx"), "RotationsPage"),
+});
+
+const tokensRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/tokens",
+  validateSearch: versionsSearch,
+  component: lazyRouteComponent(() => import("./tokens/tokens-page.tsx"), "TokensPage"),
+});
+
+const auditRoute = createRoute({
+  getParentRoute: () => operatorRoute,
+  path: "/audit",
+  validateSearch: operatorAuditSearch,
+  component: lazyRouteComponent(() => import("./audit/audit-page.tsx"), "AuditPage"),
+});
+
 /** The operator's screens; each is loaded when it is opened. */
 export const operatorRoutes = [
   operatorRoute.addChildren([
@@ -152,5 +189,10 @@ export const operatorRoutes = [
     booksRoute,
     transactionsRoute,
     transactionRoute,
+    switchesRoute,
+    sessionsRoute,
+    rotationsRoute,
+    tokensRoute,
+    auditRoute,
   ]),
 ] as const;

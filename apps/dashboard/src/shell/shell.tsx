@@ -2,6 +2,7 @@ import { useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { hasSwitched, type Session, sessionQuery, signOut, switchSession } from "../api/session.ts";
+import { useProofAsked } from "../api/step-up.ts";
 import { Button } from "../ui/button.tsx";
 import { classNames } from "../ui/class-names.ts";
 import { Lens, Lines, Mark, SunOrMoon } from "../ui/icons.tsx";
@@ -13,6 +14,10 @@ import { toggleTheme, useTheme } from "./theme.ts";
 
 const Palette = lazy(() =>
   import("./palette.tsx").then(({ Palette: component }) => ({ default: component })),
+);
+
+const StepUpDialog = lazy(() =>
+  import("./step-up-dialog.tsx").then(({ StepUpDialog: component }) => ({ default: component })),
 );
 
 type Opened = "palette" | "keys" | null;
@@ -30,6 +35,7 @@ function Frame({ session }: { session: Session }) {
   const [menu, setMenu] = useState(false);
   const main = useFocusOnNavigation(() => setMenu(false));
   const acts = useActs(session, () => setOpened("keys"));
+  const answerProof = useProofAsked();
   useEffect(() => {
     const opens = { openPalette: () => setOpened("palette"), openKeys: () => setOpened("keys") };
     const listener = (event: KeyboardEvent) => onKey(event, opens);
@@ -95,6 +101,11 @@ function Frame({ session }: { session: Session }) {
       {opened === "palette" && (
         <Suspense>
           <Palette session={session} close={() => setOpened(null)} acts={acts} />
+        </Suspense>
+      )}
+      {answerProof && (
+        <Suspense>
+          <StepUpDialog answer={answerProof} />
         </Suspense>
       )}
     </div>

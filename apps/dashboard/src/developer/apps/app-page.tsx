@@ -21,6 +21,7 @@ import { FeatureList } from "../features/feature-list.tsx";
 import { AppSettings } from "./app-settings.tsx";
 import { AppStatusChip } from "./app-words.tsx";
 import { type AppItem, appQuery, appsQuery } from "./apps-query.ts";
+import { MoreOfApp } from "./more-of-app.tsx";
 
 /** One app: what it took in, its features, its settings. */
 export function AppPage() {
@@ -69,6 +70,7 @@ function Screen({ app }: { app: AppItem }) {
           <Totals app={app} />
         )}
         <FeatureList app={app} />
+        <MoreOfApp app={app} />
         <AppSettings key={app.version} app={app} mayWrite={mayWrite} />
       </div>
       {disabling && <DisableDialog app={app} close={() => setDisabling(false)} />}

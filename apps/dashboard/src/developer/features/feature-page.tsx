@@ -1,10 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { Answer } from "../../ui/answer.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { AppPath } from "../apps/app-path.tsx";
 import { featureQuery } from "../apps/apps-query.ts";
 import { FeatureEditor } from "./feature-editor.tsx";
 import { FeatureHistory } from "./feature-history.tsx";
+import { RoutesCard } from "./routes-card.tsx";
 
 /** One feature: its manifest, and what it was before. */
 export function FeaturePage() {
@@ -13,11 +15,12 @@ export function FeaturePage() {
   return (
     <>
       <title>{`${query.data?.display_name ?? featureKey} · ModelFaucet`}</title>
-      <Path appId={appId} here={featureKey} />
+      <AppPath appId={appId} here={featureKey} />
       <Answer page query={query} skeleton={<Skeleton rows={14} />}>
         {(feature) => (
           <>
             <FeatureEditor key={`${feature.id} ${feature.version}`} appId={appId} feature={feature} />
+            <RoutesCard appId={appId} feature={feature} />
             <FeatureHistory feature={feature} />
           </>
         )}
@@ -31,29 +34,8 @@ export function NewFeaturePage() {
   return (
     <>
       <title>Add feature · ModelFaucet</title>
-      <Path appId={appId} here="new feature" />
+      <AppPath appId={appId} here="new feature" />
       <FeatureEditor appId={appId} feature={null} />
     </>
-  );
-}
-
-function Path({ appId, here }: { appId: string; here: string }) {
-  return (
-    <nav aria-label="Path" className="mb-4 flex min-w-0 items-center gap-2 text-sm text-muted">
-      <Link to="/apps" className="link flex-none">
-        Apps
-      </Link>
-      <span className="text-faint">/</span>
-      <Link
-        to="/apps/$appId"
-        params={{ appId }}
-        data-up=""
-        className="link min-w-0 truncate font-mono text-xs"
-      >
-        {appId}
-      </Link>
-      <span className="text-faint">/</span>
-      <span className="min-w-0 truncate font-mono text-xs">{here}</span>
-    </nav>
   );
 }

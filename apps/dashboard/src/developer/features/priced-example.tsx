@@ -2,7 +2,7 @@ import { showCount } from "../../format/count.ts";
 import { Card } from "../../ui/card.tsx";
 import { ExactMoney } from "../../ui/money.tsx";
 import { payerWords } from "../requests/words.tsx";
-import type { Judgement } from "./use-judgement.ts";
+import type { Judgement } from "./judgement-query.ts";
 
 /** What a request would cost under the manifest that is being written, for each model that it may use. */
 export function PricedExample({

@@ -1,11 +1,7 @@
-import type { AnswerOf } from "@modelfaucet/contract/route.ts";
-import type { validateFeature } from "@modelfaucet/contract/routes/analytics.ts";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { call, type Problem } from "../../api/call.ts";
+import { type Judgement, judgementQuery } from "./judgement-query.ts";
 import { type Fault, lineOf, readText } from "./manifest-text.ts";
-
-export type Judgement = AnswerOf<typeof validateFeature>;
 
 const pauseMs = 300;
 
@@ -16,18 +12,7 @@ const pauseMs = 300;
 export function useJudgement(publicAppId: string, text: string) {
   const settled = useSettled(text);
   const { manifest } = readText(settled);
-  const query = useQuery<Judgement, Problem>({
-    queryKey: ["/v1/developer/apps/:publicAppId/features/validate", publicAppId, manifest],
-    queryFn: ({ signal }) =>
-      call<typeof validateFeature>("POST", "/v1/developer/apps/:publicAppId/features/validate", {
-        params: { publicAppId },
-        body: manifest as never,
-        signal,
-      }),
-    enabled: manifest !== null,
-    placeholderData: keepPreviousData,
-    staleTime: 60_000,
-  });
+  const query = useQuery({ ...judgementQuery(publicAppId, manifest), placeholderData: keepPreviousData });
   const [lastGood, setLastGood] = useState<Judgement>();
   if (query.data?.valid && query.data !== lastGood) setLastGood(query.data);
   const local = readText(text);

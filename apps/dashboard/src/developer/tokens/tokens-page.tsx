@@ -18,8 +18,9 @@ import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { Row, Table, Td, Th } from "../../ui/table.tsx";
 import { NewTokenDialog } from "./new-token-dialog.tsx";
+import { RotateDialog } from "./rotate-dialog.tsx";
 
-type Token = AnswerOf<typeof readToken>;
+export type Token = AnswerOf<typeof readToken>;
 
 export const tokensQuery = () => read<typeof listTokens>("/v1/developer/tokens", { query: { limit: 200 } });
 
@@ -28,6 +29,7 @@ export function TokensPage() {
   const { session } = useRouteContext({ from: "/console" });
   const [adding, setAdding] = useState(false);
   const [revoking, setRevoking] = useState<Token | null>(null);
+  const [rotating, setRotating] = useState<Token | null>(null);
   const query = useQuery(tokensQuery());
   const mayWrite = may(session, "developer:tokens:write");
   return (
@@ -49,12 +51,13 @@ export function TokensPage() {
                 scopes that you give it.
               </Empty>
             ) : (
-              <TokenTable tokens={items} mayWrite={mayWrite} revoke={setRevoking} />
+              <TokenTable tokens={items} mayWrite={mayWrite} rotate={setRotating} revoke={setRevoking} />
             )
           }
         </Answer>
       </Card>
       {adding && <NewTokenDialog close={() => setAdding(false)} />}
+      {rotating && <RotateDialog token={rotating} close={() => setRotating(null)} />}
       {revoking && <RevokeDialog token={revoking} close={() => setRevoking(null)} />}
     </>
   );
@@ -63,10 +66,12 @@ export function TokensPage() {
 function TokenTable({
   tokens,
   mayWrite,
+  rotate,
   revoke,
 }: {
   tokens: readonly Token[];
   mayWrite: boolean;
+  rotate: (token: Token) => void;
   revoke: (token: Token) => void;
 }) {
   return (
@@ -99,11 +104,16 @@ function TokenTable({
             {token.last_used_at ? <Moment at={token.last_used_at} /> : "never"}
           </Td>
           <Td className="max-md:hidden">{token.expires_at ? <Moment at={token.expires_at} /> : "never"}</Td>
-          <Td right>
+          <Td right className="max-sm:py-1.5">
             {mayWrite && token.status === "active" && (
-              <Button small onClick={() => revoke(token)}>
-                Revoke
-              </Button>
+              <span className="inline-flex gap-2 max-sm:flex-col">
+                <Button small onClick={() => rotate(token)}>
+                  Rotate
+                </Button>
+                <Button small onClick={() => revoke(token)}>
+                  Revoke
+                </Button>
+              </span>
             )}
           </Td>
         </Row>

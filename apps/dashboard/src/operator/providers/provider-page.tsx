@@ -12,6 +12,7 @@ import { Facts } from "../../ui/facts.tsx";
 import { FullMoment } from "../../ui/moment.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { SuspendButton } from "../switches/suspend-button.tsx";
 import { KeysCard } from "./keys-card.tsx";
 import { errorRateWords, HealthChip } from "./provider-words.tsx";
 import { type Provider, providerQuery } from "./providers-queries.ts";
@@ -48,6 +49,9 @@ function Screen({ item }: { item: Provider }) {
     <>
       <PageHead title={item.provider}>
         <HealthChip provider={item} />
+        {item.state === "on" && (
+          <SuspendButton type="provider" id={item.provider} name={item.provider} label="Switch off" />
+        )}
         {mayWrite && <Button onClick={() => setEditing(true)}>Change upstream</Button>}
       </PageHead>
       <Facts items={factsOf(item)} />
@@ -63,6 +67,7 @@ function Screen({ item }: { item: Provider }) {
 function factsOf(item: Provider) {
   return [
     { name: "Address", wide: true, value: <span title={item.base_url}>{item.base_url}</span> },
+    { name: "Dialect", value: item.dialect === "anthropic" ? "Anthropic messages" : "OpenAI chat" },
     { name: "Switch", value: item.state === "on" ? "on" : "off" },
     {
       name: "Circuit",

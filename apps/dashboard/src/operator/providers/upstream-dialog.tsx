@@ -5,14 +5,21 @@ import { call, Problem } from "../../api/call.ts";
 import { faultsOf } from "../../api/faults.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import { TextField } from "../../ui/field.tsx";
+import { SelectField, TextField } from "../../ui/field.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { ReasonField } from "../reason-field.tsx";
 import { type Provider, providerQuery, providersQuery } from "./providers-queries.ts";
 
-type Wanted = { provider: string; base_url: string; priority: number; weight: number; reason: string };
+type Wanted = {
+  provider: string;
+  base_url: string;
+  dialect: Provider["dialect"];
+  priority: number;
+  weight: number;
+  reason: string;
+};
 
-const fields = ["provider", "base_url", "priority", "weight", "reason"] as const;
+const fields = ["provider", "base_url", "dialect", "priority", "weight", "reason"] as const;
 
 /** Makes an upstream, or changes how one is reached; used by every instance when it answers. */
 export function UpstreamDialog({
@@ -47,6 +54,7 @@ export function UpstreamDialog({
     replace.mutate({
       provider: provider?.provider ?? text("provider"),
       base_url: text("base_url"),
+      dialect: text("dialect") === "anthropic" ? "anthropic" : "openai",
       priority: Number(text("priority")),
       weight: Number(text("weight")),
       reason: reason.trim(),
@@ -77,9 +85,19 @@ export function UpstreamDialog({
           {...(provider ? { "data-first": "" } : {})}
           defaultValue={provider?.base_url}
           placeholder="https://api.example.com/v1"
-          hint="https; the part before /chat/completions"
+          hint="https; the part before /chat/completions, or before /messages"
           fault={faults.of.get("base_url")}
         />
+        <SelectField
+          label="Dialect"
+          name="dialect"
+          defaultValue={provider?.dialect ?? "openai"}
+          hint="what it speaks; requests and answers are translated"
+          fault={faults.of.get("dialect")}
+        >
+          <option value="openai">OpenAI chat completions</option>
+          <option value="anthropic">Anthropic messages</option>
+        </SelectField>
         <div className="grid grid-cols-2 gap-3">
           <NumberField
             label="Priority"

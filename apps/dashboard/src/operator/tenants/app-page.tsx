@@ -13,6 +13,7 @@ import { Facts } from "../../ui/facts.tsx";
 import { FullMoment } from "../../ui/moment.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { SuspendButton } from "../switches/suspend-button.tsx";
 import { maximaOfApp } from "./maxima.ts";
 import { MaximaCard } from "./maxima-card.tsx";
 import { type AppItem, appQuery, appsPath, developerQuery } from "./tenants-query.ts";
@@ -48,10 +49,16 @@ function Screen({ app }: { app: AppItem }) {
       <PageHead title={app.name}>
         {app.sandbox && <Chip title="its money is test money">Sandbox</Chip>}
         <AppStatusChip status={app.status} />
+        {app.suspended === undefined && (
+          <SuspendButton type="app" id={app.public_app_id} name={app.name} label="Suspend app" />
+        )}
       </PageHead>
       {app.suspended && (
         <p className="mb-5 rounded-sm bg-bad-weak p-3 text-sm">
-          Suspended <FullMoment at={app.suspended.since} />: {app.suspended.reason}
+          Suspended <FullMoment at={app.suspended.since} />: {app.suspended.reason}.{" "}
+          <Link to="/operator/switches" search={{ state: "off" }} className="link">
+            Lift it under switches
+          </Link>
         </p>
       )}
       <AppFacts app={app} />
@@ -110,6 +117,18 @@ function AppFacts({ app }: { app: AppItem }) {
           value: (
             <Link to="/operator/limits" search={{ level: "app", target: app.public_app_id }} className="link">
               Spending and rates
+            </Link>
+          ),
+        },
+        {
+          name: "Sessions",
+          value: (
+            <Link
+              to="/operator/sessions"
+              search={{ by: "public_app_id", of: app.public_app_id }}
+              className="link"
+            >
+              Of its users
             </Link>
           ),
         },

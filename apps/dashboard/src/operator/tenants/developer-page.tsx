@@ -14,6 +14,7 @@ import { FullMoment } from "../../ui/moment.tsx";
 import { Money } from "../../ui/money.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { SuspendButton } from "../switches/suspend-button.tsx";
 import { AppTable } from "./app-table.tsx";
 import { CloseDialog } from "./close-dialog.tsx";
 import { EditDialog } from "./edit-dialog.tsx";
@@ -62,6 +63,14 @@ function Screen({ developer }: { developer: DeveloperItem }) {
           <>
             {developer.status === "active" && <Button onClick={() => setOpened("invite")}>Invite</Button>}
             <Button onClick={() => setOpened("edit")}>Edit</Button>
+            {developer.status === "active" && (
+              <SuspendButton
+                type="developer"
+                id={developer.id}
+                name={developer.name}
+                label="Suspend developer"
+              />
+            )}
             <Button look="danger" onClick={() => setOpened("close")}>
               Close developer
             </Button>

@@ -10,6 +10,7 @@ import { Facts } from "../../ui/facts.tsx";
 import { FullMoment } from "../../ui/moment.tsx";
 import { ExactMoney, Money } from "../../ui/money.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { SuspendButton } from "../switches/suspend-button.tsx";
 import { AdjustDialog } from "./adjust-dialog.tsx";
 import { TestCreditDialog } from "./test-credit-dialog.tsx";
 import { TransactionsCard } from "./transactions-card.tsx";
@@ -61,6 +62,9 @@ function Screen({ wallet }: { wallet: WalletItem }) {
           <span className="ml-auto flex flex-wrap gap-2 max-sm:ml-0 max-sm:w-full">
             <Button onClick={() => setOpened("test")}>Add test credit</Button>
             <Button onClick={() => setOpened("adjust")}>Adjust balance</Button>
+            {wallet.status === "active" && (
+              <SuspendButton type="wallet" id={wallet.id} name="the wallet" label="Freeze wallet" />
+            )}
           </span>
         )}
       </div>
