@@ -159,7 +159,7 @@ describe("what a crash leaves", () => {
       error_code: "never_sent",
       absorbed_cost_usd: "0.00000000",
     });
-    expect(product.stub.requests.filter(({ body }) => body.user === session.userId)).toHaveLength(1);
+    expect(product.stub.requests.filter(({ body }) => body?.user === session.userId)).toHaveLength(1);
     expect(await wallet(product, session.token)).toMatchObject({
       balance_usd: "0.99875000",
       held_usd: "0.00000000",
