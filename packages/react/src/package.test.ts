@@ -84,7 +84,9 @@ test("what comes later is not there yet", () => {
   ]);
 });
 
-test("a strict project compiles against it, is told of a wrong property, and renders on a server", () => {
+test("a strict project compiles against it, is told of a wrong property, and renders on a server", {
+  timeout: 60_000,
+}, () => {
   const page = (props: string) => `
     import { FaucetChat, FaucetProvider, useModes, type FaucetMessages } from "@modelfaucet/react";
     import { createElement } from "react";

@@ -44,9 +44,11 @@ export function createStores(client: FaucetClient, addresses: Addresses): Stores
     const key = feature ?? "";
     const known = byFeature.get(key);
     if (known) return known;
-    const made = createResource((signal) =>
-      client.modes.get({ signal, ...(feature === undefined ? {} : { feature }) }),
-    );
+    const made = createResource(async (signal) => {
+      // One session serves all that is read here: once it is there, none is opened for the feature alone.
+      await client.sessionToken();
+      return await client.modes.get({ signal, ...(feature === undefined ? {} : { feature }) });
+    });
     byFeature.set(key, made);
     return made;
   };
