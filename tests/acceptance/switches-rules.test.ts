@@ -1,5 +1,6 @@
 // Switches beyond the plain case: throttles, ends, keys, lost notices, instances that cannot follow, and the command line.
 import { expectBooksClean } from "@modelfaucet/testkit/books.ts";
+import { signInToConsole } from "@modelfaucet/testkit/console.ts";
 import {
   chat,
   closedRecord,
@@ -282,15 +283,28 @@ describe("what people see", () => {
     await setSwitch({ target_type: "provider", target_id: "stub" }, "on");
 
     const developer = { target_type: "developer", target_id: ground.developerId };
+    const made = await product.developer("POST", "/v1/developer/tokens", {
+      name: "console",
+      developer_id: ground.developerId,
+    });
+    const headers = await signInToConsole(product, made.body.token);
+    const sessionOfConsole = () =>
+      product.call("GET", "/v1/console/session", undefined, { token: null, headers });
+    expect((await sessionOfConsole()).status).toBe(200);
     await setSwitch(developer, "off");
     const read = () => product.admin("GET", `/v1/admin/developers/${ground.developerId}`);
     expect((await read()).body.status).toBe("suspended");
+    expect((await sessionOfConsole()).body.error).toMatchObject({
+      code: "suspended",
+      details: { what: "developer" },
+    });
     // A change of its name does not write the suspension down.
     await product.admin("PATCH", `/v1/admin/developers/${ground.developerId}`, {
       name: "Renamed",
       reason: "test",
     });
     await setSwitch(developer, "on");
+    expect((await sessionOfConsole()).status).toBe(200);
     expect((await read()).body).toMatchObject({ name: "Renamed", status: "active" });
   });
 
@@ -396,13 +410,18 @@ describe("mf suspend and resume", () => {
   });
 
   it("end with 1 where there is no such thing, and with 2 on wrong usage", async () => {
-    const [unknown, ...wrong] = await Promise.all([
+    const [unknown, later, ...wrong] = await Promise.all([
       run("suspend", "app", "no_such_app", "--reason", "x"),
+      run("suspend", "payouts", "--reason", "x"),
       run("suspend", "app", ground.publicAppId),
       run("suspend", "planet", "--reason", "x"),
       run("resume", "app", ground.publicAppId, "--reason", "x", "--rpm", "5"),
     ]);
     expect(unknown).toMatchObject({ code: 1, stderr: "There is no such app.\n" });
+    expect(later).toMatchObject({
+      code: 1,
+      stderr: "payouts comes with package 4 and is not available yet\n",
+    });
     for (const { code, stderr } of wrong) {
       expect(code).toBe(2);
       expect(stderr).toContain("usage: pnpm mf");

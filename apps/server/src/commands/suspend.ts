@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type SwitchTarget, switchTargets } from "@modelfaucet/contract/objects/switch.ts";
-import { reason as reasonForm, timeIn } from "@modelfaucet/contract/values.ts";
+import { type Arrival, arrivalSentence, reason as reasonForm, timeIn } from "@modelfaucet/contract/values.ts";
 import { setSwitch } from "../flows/switches.ts";
 import { waitUntilSeen } from "../lib/change-feed.ts";
 import type { Database } from "../lib/db.ts";
@@ -20,6 +20,8 @@ Lifts a suspension or a throttle on every instance.
 ${named}
 Prints the milliseconds until every live instance had it.`;
 
+const laterKinds: Readonly<Record<string, Arrival>> = { topups: 4, payouts: 4 };
+
 /** Whoever runs this holds the deployment's secrets. */
 const actor = { actorScope: "bootstrap", actorName: "bootstrap" } as const;
 
@@ -33,6 +35,11 @@ export async function runSuspend(
   database: Database,
 ): Promise<number> {
   const asked = readArguments(verb, args);
+  const arrival = laterKinds[args[0] ?? ""];
+  if (arrival !== undefined) {
+    console.error(`${args[0]} ${arrivalSentence(arrival)}`);
+    return 1;
+  }
   if (asked === null) {
     console.error(verb === "suspend" ? suspendHelp : resumeHelp);
     return 2;

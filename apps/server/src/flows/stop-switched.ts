@@ -60,27 +60,28 @@ export function createSwitchStopper(deps: Deps): void {
       if (concerns(request.subject, switched)) stopSwitched(request, switched);
     }
   });
-  for (const kind of ["session", "end_user", "app"] as const satisfies ChangeKind[]) {
+  for (const [kind, idOf] of groups) {
     feed.on(kind, (id) => {
-      const group = `${kind} ${id}`;
-      noteChange(group);
-      return stopEnded([...inFlight.all()].filter((request) => groupsOf(request).includes(group)));
+      noteChange(`${kind} ${id}`);
+      return stopEnded([...inFlight.all()].filter((request) => idOf(request) === id));
     });
   }
   inFlight.onAdmitted((request) => {
     const off = switches.offFor(request.subject);
     if (off !== null) return stopSwitched(request, off);
     const since = request.startedAt - admittedWithinMs;
-    if (changed.size > 0 && groupsOf(request).some((group) => (changed.get(group) ?? 0) > since)) {
+    if (changed.size === 0) return;
+    if (groups.some(([kind, idOf]) => (changed.get(`${kind} ${idOf(request)}`) ?? 0) > since)) {
       void stopEnded([request]).catch(deps.onError);
     }
   });
 }
 
-const groupsOf = ({ subject }: Running): string[] => [
-  `session ${subject.sessionId}`,
-  `end_user ${subject.endUserId}`,
-  `app ${subject.appId}`,
+/** Whose change can end a session: what the change feed names it by. */
+const groups: readonly (readonly [kind: ChangeKind, idOf: (request: Running) => string])[] = [
+  ["session", ({ subject }) => subject.sessionId],
+  ["end_user", ({ subject }) => subject.endUserId],
+  ["app", ({ subject }) => subject.appId],
 ];
 
 /** What nobody on the payer's side did: the platform, an upstream, a key of the platform's own. */

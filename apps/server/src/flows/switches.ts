@@ -1,5 +1,5 @@
 import type { SwitchTarget } from "@modelfaucet/contract/objects/switch.ts";
-import { announce, type ChangeFeed, countSeen } from "../lib/change-feed.ts";
+import { announce, type ChangeFeed, readSeenVersions } from "../lib/change-feed.ts";
 import type { Database, Tx } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
@@ -51,8 +51,16 @@ export async function setSwitch(
     return writeOne(tx, actor, place, { ...input, until });
   });
   await deps.feed.waitUntilSeen(row.version);
-  const instances = await deps.database.read({ purpose: "operator" }, (tx) => countSeen(tx, row.version));
-  return { row, instances };
+  const seen = await deps.database.read({ purpose: "operator" }, readSeenVersions);
+  return { row, instances: acknowledgedBy(seen, row) };
+}
+
+/** Of instances that have read so far, those that have this switch. */
+export function acknowledgedBy(
+  seen: readonly bigint[],
+  { version }: Pick<StoredSwitch, "version">,
+): Acknowledged {
+  return { acknowledged: seen.filter((one) => one >= version).length, total: seen.length };
 }
 
 /** @throws ApiError not_found, invalid_request */

@@ -188,12 +188,11 @@ export async function forgetSilentInstances(tx: Tx): Promise<void> {
   await tx`delete from instances where heartbeat_at < (select max(heartbeat_at) from instances) - interval '10 minutes'`;
 }
 
-/** How many of the instances that live have read so far. */
-export async function countSeen(tx: Tx, version: bigint): Promise<{ acknowledged: number; total: number }> {
-  const [row] = await tx<{ acknowledged: number; total: number }[]>`
-    select (count(*) filter (where version_seen >= ${version.toString()}))::int as acknowledged, count(*)::int as total
-    from instances where heartbeat_at > mf_now() - interval '3 seconds'`;
-  return { acknowledged: row!.acknowledged, total: row!.total };
+/** How far each of the instances has read that live. */
+export async function readSeenVersions(tx: Tx): Promise<bigint[]> {
+  const rows = await tx<{ version: string }[]>`
+    select version_seen::text as version from instances where heartbeat_at > mf_now() - interval '3 seconds'`;
+  return rows.map(({ version }) => BigInt(version));
 }
 
 export async function waitUntilSeen(

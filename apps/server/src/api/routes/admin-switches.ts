@@ -1,7 +1,13 @@
 import type { AnswerOf } from "@modelfaucet/contract/route.ts";
 import * as routes from "@modelfaucet/contract/routes/switches.ts";
-import { type Acknowledged, requireTarget, type SwitchDeps, setSwitch } from "../../flows/switches.ts";
-import { countSeen } from "../../lib/change-feed.ts";
+import {
+  type Acknowledged,
+  acknowledgedBy,
+  requireTarget,
+  type SwitchDeps,
+  setSwitch,
+} from "../../flows/switches.ts";
+import { readSeenVersions } from "../../lib/change-feed.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { listSwitches, type StoredSwitch } from "../../modules/switch/switch.ts";
 import { type Mounted, mount } from "../mount.ts";
@@ -30,9 +36,8 @@ export function adminSwitchRoutes(deps: SwitchDeps): Mounted[] {
           before,
           limit: limit + 1,
         });
-        const items: AnswerOf<typeof routes.setSwitch>[] = [];
-        for (const row of rows.slice(0, limit))
-          items.push(switchAnswer(row, await countSeen(tx, row.version)));
+        const seen = await readSeenVersions(tx);
+        const items = rows.slice(0, limit).map((row) => switchAnswer(row, acknowledgedBy(seen, row)));
         const last = rows.length > limit ? rows[limit - 1]! : null;
         return { items, next_cursor: cursorOf(last === null ? null : last.version.toString()) };
       }),
