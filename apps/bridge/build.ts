@@ -6,7 +6,8 @@ import { dirname, join } from "node:path";
 import { build } from "rolldown";
 
 const folder = import.meta.dirname;
-const dist = join(folder, "dist");
+/** Or wherever the caller wants it. */
+const dist = process.argv[2] ?? join(folder, "dist");
 
 /** Bundled libraries; their licences go along. */
 const bundled = ["eventsource-parser", "gpt-tokenizer", "yaml", "zod"];

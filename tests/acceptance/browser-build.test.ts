@@ -121,3 +121,34 @@ describe.each(pages)("A155: $name", ({ name, path }) => {
     }
   });
 });
+
+/** What is published and runs elsewhere: a program that builds it into the folder that it is given. */
+const builder = `import { buildPackage } from "./scripts/build-package.ts";
+await buildPackage(process.argv[1], process.argv[2]);`;
+const packages = [
+  { name: "sdk", program: ["--input-type=module", "-e", builder, join(root, "packages/sdk")] },
+  { name: "react", program: ["--input-type=module", "-e", builder, join(root, "packages/react")] },
+  { name: "bridge", program: ["apps/bridge/build.ts"] },
+];
+
+describe.each(packages)("T-19: the published $name", ({ name, program }) => {
+  it("built with every secret in the environment contains none", async () => {
+    const outDir = join(folder, name);
+    const ended = await new Promise<Ended>((resolve) => {
+      const child = execFile(
+        process.execPath,
+        ["--disable-warning=ExperimentalWarning", ...program, outDir],
+        {
+          cwd: root,
+          timeout: 50_000,
+          env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...secrets },
+        },
+        (_, stdout, stderr) => resolve({ code: child.exitCode, out: stdout + stderr }),
+      );
+    });
+    expect(ended.code, ended.out).toBe(0);
+    expect(globSync("**/*.js", { cwd: outDir })).not.toEqual([]);
+    expect(secretsIn(outDir)).toEqual([]);
+    expect(told(ended.out)).toEqual([]);
+  });
+});

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { createTestDatabase, type PostgresServer, type TestDatabase } from "./database.ts";
+import { secretsWritten } from "./planted-secrets.ts";
 import { type StubUpstream, startStubUpstream } from "./stub-upstream/stub-upstream.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -49,6 +50,7 @@ export type Product = {
   addGateway(env?: Record<string, string>): Promise<ServerProcess>;
   /** Starts one more API on the same database; it ends with the product. */
   addApi(): Promise<ServerProcess>;
+  /** Ends everything. @throws when one of its processes has written a secret */
   stop(): Promise<void>;
 };
 
@@ -151,8 +153,15 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
       await stub.close();
       await sql.end({ timeout: 2 });
       await database.drop();
+      refusePlanted([control, ...gatewayProcesses, ...otherApis], { ...common, ...options.gatewayEnv });
     },
   };
+}
+
+/** Whatever a test did: no secret stands in what its servers wrote. @throws naming them */
+function refusePlanted(servers: readonly ServerProcess[], environment: Record<string, string>): void {
+  const names = new Set(servers.flatMap((server) => secretsWritten(server.output(), environment)));
+  if (names.size > 0) throw new Error(`servers wrote ${[...names].join(", ")} into their output`);
 }
 
 /** One HTTP exchange with a JSON body; `body` of the answer is parsed where it is JSON. */
