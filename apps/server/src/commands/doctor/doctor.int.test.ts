@@ -175,6 +175,20 @@ describe("doctor", () => {
     expect(await complaints({ SECRET_ENCRYPTION_KEY: ring })).toEqual([]);
   });
 
+  it("a rotation of the encryption key that waits for its end", async () => {
+    const rotation = (done: number) =>
+      broken(
+        `insert into key_rotations (id, kind, key_id, old_key_ids, status, total, done, reason, started_by)
+         values (gen_random_uuid(), 'encryption', 'aaaaaaaa', '{bbbbbbbb}', 'running', 5, ${done}, 'test', 'test')`,
+        "delete from key_rotations",
+        () => complaints(),
+      );
+    expect(await rotation(2)).toEqual(["warn key rotation: 3 of 5 values need the old key"]);
+    expect(await rotation(5)).toEqual([
+      "warn key rotation: every value is sealed anew, and the old key is still needed",
+    ]);
+  });
+
   it("a LiteLLM that is away, refuses the key, or lacks a model that is routed to it", async () => {
     const [port] = await freePorts(1);
     expect(await complaints({ LITELLM_BASE_URL: `http://127.0.0.1:${port}` })).toEqual([

@@ -1,5 +1,6 @@
 import { createSecretBox, keyCanaryPlace } from "../../lib/secret-box.ts";
-import { type Finding, fail, ok, type Patient } from "./finding.ts";
+import { readOpenRotation } from "../../modules/key-rotation/key-rotation.ts";
+import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
 
 /** Whether the key ring opens what the first server of this database sealed. */
 export async function keyFindings({ config, database }: Patient): Promise<Finding[]> {
@@ -13,7 +14,7 @@ export async function keyFindings({ config, database }: Patient): Promise<Findin
   if (sealed === null) return [ok("key ring", "nothing was sealed yet: the first server seals a known word")];
   try {
     createSecretBox(ring).open(sealed, keyCanaryPlace);
-    return [ok("key ring", "opens this database's secrets")];
+    return [ok("key ring", "opens this database's secrets"), ...(await openRotation(database))];
   } catch {
     return [
       fail(
@@ -23,4 +24,27 @@ export async function keyFindings({ config, database }: Patient): Promise<Findin
       ),
     ];
   }
+}
+
+/** A rotation that was begun is to be ended: until then the old key has to stay. */
+async function openRotation(database: Patient["database"]): Promise<Finding[]> {
+  const rotation = await database.read({ purpose: "cache" }, async (tx) => {
+    const [known] = await tx`select to_regclass('key_rotations') is not null as known`;
+    return known!.known ? readOpenRotation(tx) : null;
+  });
+  if (rotation === null) return [];
+  const left = rotation.total - rotation.done;
+  return [
+    left > 0
+      ? warn(
+          "key rotation",
+          `${left} of ${rotation.total} values need the old key`,
+          "`mf rotate-keys start` goes on with it",
+        )
+      : warn(
+          "key rotation",
+          "every value is sealed anew, and the old key is still needed",
+          "`mf rotate-keys finish`",
+        ),
+  ];
 }
