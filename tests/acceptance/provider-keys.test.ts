@@ -469,6 +469,10 @@ describe("a developer's key", () => {
     expect((await asStranger("GET", `${own}?public_app_id=${ground.publicAppId}`)).body.error.code).toBe(
       "invalid_app",
     );
+    const named = (developerId: string) => product.developer("GET", `${own}?developer_id=${developerId}`);
+    expect((await named(ground.developerId)).body.items).toMatchObject([{ id: made.body.id }]);
+    expect((await named(stranger)).body.items).toEqual([]);
+    expect((await asStranger("GET", `${own}?developer_id=${ground.developerId}`)).status).toBe(404);
     for (const [method, sent] of [["GET"], ["PATCH", { name: "x" }], ["DELETE"]] as const) {
       expect((await asStranger(method, `${own}/${made.body.id}`, sent)).status).toBe(404);
     }

@@ -178,7 +178,12 @@ export const listDeveloperProviderKeys = defineRoute({
   path: "/v1/developer/provider-keys",
   pkg: 3,
   auth: developerReads,
-  query: z.strictObject({ ...listQuery, public_app_id: identifier.optional() }),
+  query: z.strictObject({
+    ...listQuery,
+    public_app_id: identifier.optional(),
+    /** Narrows what the bootstrap credential sees. */
+    developer_id: uuid.optional(),
+  }),
   answer: listOf(developerProviderKey),
   codes: ["invalid_app"],
   summary: "The developer's own keys, masked; never those of end users.",

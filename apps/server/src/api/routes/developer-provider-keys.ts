@@ -15,6 +15,7 @@ import { type CredentialRow, findKey, listKeys } from "../../modules/credential/
 import type { DeveloperCaller } from "../../modules/identity/identity.ts";
 import { pageOf } from "../list.ts";
 import { type Mounted, mount } from "../mount.ts";
+import { ownOrNamed } from "./developer-account.ts";
 import { pageQueryOf } from "./developer-paging.ts";
 import {
   type DeveloperKeyAnswer,
@@ -42,14 +43,12 @@ export function developerProviderKeyRoutes(deps: DeveloperKeyDeps): Mounted[] {
     mount(routes.listDeveloperProviderKeys, async ({ actor: { caller }, audit, query, read }) => {
       const { public_app_id: only } = query;
       const slice = pageQueryOf(query);
+      const developerId = ownOrNamed(caller, query.developer_id);
       const rows = await read(async (tx) => {
         if (only !== undefined) await requireApp(tx, caller, only);
         const { scope } = managerOf(caller, audit);
-        const keys = await listKeys(
-          tx,
-          only === undefined ? scope : { ...scope, publicAppIds: [only] },
-          slice,
-        );
+        const publicAppIds = only === undefined ? scope.publicAppIds : [only];
+        const keys = await listKeys(tx, { ...scope, developerId, publicAppIds }, slice);
         return (await answersOf(deps, tx, keys)).map((answer, place) => ({ key: keys[place]!, answer }));
       });
       const placeOf = ({ key }: { key: CredentialRow }) => ({ at: key.createdAt.toISOString(), id: key.id });
