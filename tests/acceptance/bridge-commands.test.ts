@@ -248,6 +248,32 @@ test("doctor is content with what is right, and never tells anyone to open a mod
   for (const { stdout } of [fine, faulty]) expect(stdout).not.toMatch(/ORIGINS|CORS|\*/i);
 });
 
+test("the terminal shows a page's address, what it claims to be, and a code that pairs it", async () => {
+  write(good());
+  const port = await freePort();
+  const plain = runBridge({}, home, ["start", "--port", String(port)], async (child, output) => {
+    await expect
+      .poll(output, { timeout: 10_000 })
+      .toContain(`listens on http://127.0.0.1:${port}, on this computer alone`);
+    const origin = "https://app.example";
+    const post = (path: string, body: object) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method: "POST",
+        headers: { origin, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    expect((await post("/pair/start", { app_name: "Notes" })).status).toBe(201);
+    await expect
+      .poll(output)
+      .toMatch(/https:\/\/app\.example\n.*“Notes”; nobody has checked that\.\n.*[A-Z2-7]{4}-[A-Z2-7]{4}\n/);
+    const code = /[B-Z2-7]{4}-[B-Z2-7]{4}/.exec(output())![0];
+    expect((await post("/pair/complete", { code })).status).toBe(201);
+    await expect.poll(output).toContain(`Paired: ${origin}`);
+    child.kill("SIGTERM");
+  });
+  expect((await plain).code).toBe(0);
+});
+
 test("an answer that runs when the bridge is stopped gets its time", async () => {
   const bridge = await startBridge({ home, config: good() });
   const origin = "https://app.example";

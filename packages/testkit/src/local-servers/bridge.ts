@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -131,13 +131,14 @@ export async function startBridge(options: BridgeOptions = {}): Promise<RunningB
   };
 }
 
-/** One command of the bridge, to its end. */
+/** One command of the bridge, to its end. `during`: what is done with one that goes on until it is told to stop. */
 export function runBridge(
   options: BridgeOptions,
   home: string,
   args: readonly string[],
+  during?: (child: ChildProcess, output: () => string) => Promise<void>,
 ): Promise<BridgeCommand> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const child = spawnBridge(options, home, args);
     let stdout = "";
     let stderr = "";
@@ -148,6 +149,10 @@ export function runBridge(
       stderr += piece;
     });
     child.once("close", (code) => resolve({ code, stdout, stderr }));
+    during?.(child, () => stdout).catch((error) => {
+      child.kill("SIGKILL");
+      reject(error);
+    });
   });
 }
 
