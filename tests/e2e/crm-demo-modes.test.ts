@@ -277,8 +277,13 @@ test("an operator suspends the app: the open answer ends within two seconds and 
   await setSwitch("off");
   await page.getByRole("alert").first().waitFor();
   expect(performance.now() - suspendedAt).toBeLessThan(2_500);
+  await page
+    .getByRole("alert")
+    .getByText(/suspended/)
+    .waitFor();
   await screenshot(page, "crm-demo-suspended");
   await setSwitch("on");
+  await page.getByText(/Charged <?\$0\.\d+ for what was produced\./).waitFor();
   await page.getByRole("button", { name: "Try again" }).first().click();
   await paidBy("platform").getByText("Paid by credits").waitFor();
 });

@@ -167,6 +167,27 @@ test.each([
   ]);
 });
 
+test("an answer that breaks off says what it took, and that only once the books do", async () => {
+  ground.answer(completions, (response, call) => {
+    streams(["Half an ans"], { end: false })(response, call);
+    const error = { code: "suspended", message: "This app is suspended.", type: "permission_error" };
+    response.end(`data: ${JSON.stringify({ error })}\n\n`);
+  });
+  let status = "pending";
+  ground.answer("GET /v1/user/usage", (response, call) => {
+    const item = { request_id: "req_1", charge_usd: "0.00031000", status };
+    return says(200, { items: [item], next_cursor: null })(response, call);
+  });
+  const page = await ground.open(browser, { show: [show("FaucetChat", { initialInput: "x" })] });
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("alert").getByText("This app is suspended.").waitFor();
+  await page.getByText("Half an ans").waitFor();
+  await page.getByText(/^Stopped\. The charge for what was produced/).waitFor();
+  expect(await page.getByText("not charged").count()).toBe(0);
+  status = "aborted";
+  await page.getByText("Stopped. Charged $0.0003 for what was produced.").waitFor();
+});
+
 test("switching the payer takes effect on the next call, and each price is there before", async () => {
   const payers = [
     { mode: "platform", available: true },

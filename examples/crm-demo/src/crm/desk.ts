@@ -1,4 +1,4 @@
-import type { ChatMessage, FaucetModelfaucet, RouteMode } from "@modelfaucet/sdk";
+import type { ChatMessage, FaucetModelfaucet, FaucetUsageItem, RouteMode } from "@modelfaucet/sdk";
 import { featureKey } from "../faucet.ts";
 import { runRequest } from "../requests/run-request.ts";
 import { createStore } from "../store.ts";
@@ -15,6 +15,8 @@ export type Draft = {
   /** Charge and receipt of an answer that was stopped. */
   stopped?: { chargeUsd: string; receiptId?: string };
   error?: unknown;
+  /** Of an answer that broke off: what the books charged; `null` while they do not say. */
+  brokenChargeUsd?: string | null;
 };
 
 export type Desk = {
@@ -78,9 +80,25 @@ export async function suggestReply(ticket: Ticket): Promise<void> {
       changeDraft(ticket.id, () => ({ state: "stopped", stopped }));
       return;
     }
-    default:
-      changeDraft(ticket.id, () => ({ state: "failed", error: outcome.error }));
+    case "failed":
+      if (outcome.charge) {
+        changeDraft(ticket.id, () => ({ state: "failed", error: outcome.error, brokenChargeUsd: null }));
+        void tellCharge(ticket.id, outcome.error, outcome.charge);
+        return;
+      }
   }
+  changeDraft(ticket.id, () => ({ state: "failed", error: outcome.error }));
+}
+
+async function tellCharge(
+  ticketId: string,
+  error: unknown,
+  charge: Promise<FaucetUsageItem | null>,
+): Promise<void> {
+  const usage = await charge;
+  if (!usage) return;
+  // Another suggestion may have begun meanwhile.
+  changeDraft(ticketId, (draft) => (draft.error === error ? { brokenChargeUsd: usage.charge_usd } : {}));
 }
 
 /** Puts the draft into the conversation, as a support desk would send it. */

@@ -39,7 +39,7 @@ export function ReplyComposer({ ticket, price }: { ticket: Ticket; price: ReplyP
             {draft.state === "failed" && (
               <ErrorNotice
                 error={draft.error}
-                after="You were not charged."
+                after={chargeOfFailure(draft)}
                 retry={() => void suggestReply(ticket)}
               />
             )}
@@ -155,6 +155,12 @@ function StoppedPrice({ draft: { paying, stopped } }: { draft: Draft }) {
       {stopped?.receiptId && <Popover.Trigger className="link">receipt</Popover.Trigger>}
     </p>
   );
+}
+
+function chargeOfFailure({ brokenChargeUsd }: Draft): string {
+  if (brokenChargeUsd === null) return "What was produced until then may be charged; its receipt will tell.";
+  if (brokenChargeUsd === undefined || !/[1-9]/.test(brokenChargeUsd)) return "You were not charged.";
+  return `Charged ${showUsd(brokenChargeUsd)} for what was produced.`;
 }
 
 function spoken(draft: Draft): string {

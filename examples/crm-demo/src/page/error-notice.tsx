@@ -5,11 +5,13 @@ import { showUsd } from "../money/amount.ts";
 
 /** What happened, what to do, and the request id to copy. */
 export function ErrorNotice({ error, after, retry }: { error: unknown; after?: string; retry?: () => void }) {
+  const said = sentence(error);
   const requestId = FaucetError.is(error) ? error.requestId : undefined;
   return (
     <div className="notice" role="alert">
       <p>
-        {sentence(error)} {after}
+        {said}
+        {after && !said.includes("not charged") && ` ${after}`}
       </p>
       <div className="notice-actions">
         {retry && (

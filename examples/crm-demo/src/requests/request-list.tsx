@@ -69,7 +69,8 @@ function RequestRow({ row }: { row: LoggedRequest }) {
 
 function RowAmount({ row }: { row: LoggedRequest }) {
   if (row.amountUsd === undefined) return <span className="faint">…</span>;
-  if (row.state === "failed") return <span className="faint">not charged</span>;
+  if (row.state === "failed" && !/[1-9]/.test(row.amountUsd))
+    return <span className="faint">not charged</span>;
   if (isOpen(row)) return <>held {showUsd(row.amountUsd)}</>;
   const amount = showUsd(row.amountUsd);
   if (!row.receiptId) return <span className="faint">{amount}</span>;

@@ -10,7 +10,7 @@ export type LoggedRequest = {
   label: string;
   state: RequestState;
   /** What is held while it runs, what was charged afterwards. */
-  amountUsd?: string;
+  amountUsd?: string | undefined;
   /** In a few words, for example why it was refused. */
   note?: string;
   requestId?: string;

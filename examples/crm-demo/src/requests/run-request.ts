@@ -2,6 +2,7 @@ import {
   type FaucetChatInput,
   FaucetError,
   FaucetPaymentError,
+  FaucetStreamError,
   type FaucetStreamEvent,
   type FaucetStreamResult,
   type FaucetUsageItem,
@@ -13,7 +14,8 @@ export type Outcome =
   | { kind: "settled"; result: FaucetStreamResult; durationMs: number }
   | { kind: "stopped"; usage: FaucetUsageItem | null }
   | { kind: "refused"; error: FaucetPaymentError; note: string }
-  | { kind: "failed"; error: unknown };
+  /** `charge`: of an answer that had begun to come, what the books say of it; `null` for one that had not. */
+  | { kind: "failed"; error: unknown; charge: Promise<FaucetUsageItem | null> | null };
 
 export type Progress = {
   onStart?: (start: Pick<Extract<FaucetStreamEvent, { type: "start" }>, "routeMode" | "holdUsd">) => void;
@@ -74,8 +76,21 @@ async function afterFailure(key: string, error: unknown): Promise<Outcome> {
     });
     return { kind: "stopped", usage };
   }
+  if (error instanceof FaucetStreamError && error.requestId) {
+    // Cut off in the middle, for example because an operator has suspended the app: what had come may be charged.
+    changeRequest(key, { state: "failed", amountUsd: undefined, ...requestId });
+    return { kind: "failed", error, charge: settleRow(key, error.requestId) };
+  }
   changeRequest(key, { state: "failed", amountUsd: "0.00000000", ...requestId });
-  return { kind: "failed", error };
+  return { kind: "failed", error, charge: null };
+}
+
+async function settleRow(key: string, requestId: string): Promise<FaucetUsageItem | null> {
+  const usage = await chargeOf(requestId);
+  if (!usage) return null;
+  const receipt = usage.receipt_id === undefined ? {} : { receiptId: usage.receipt_id };
+  changeRequest(key, { amountUsd: usage.charge_usd, ...receipt });
+  return usage;
 }
 
 /** A stopped request is settled within a second; its charge is read from the books, not guessed. */

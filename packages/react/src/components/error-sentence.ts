@@ -1,4 +1,4 @@
-import type { FaucetError } from "@modelfaucet/sdk";
+import { type FaucetError, FaucetStreamError } from "@modelfaucet/sdk";
 import type { Format } from "../format.ts";
 import { isZero } from "../format.ts";
 import type { TextKey } from "../texts/en.ts";
@@ -19,7 +19,9 @@ export function errorSentence(error: FaucetError, text: Text, format: Format): s
     case "unexpected_answer":
       return text("error.unexpected");
     default:
-      return isUncharged(error) ? `${error.message} ${text("failed.free")}` : error.message;
+      return isUncharged(error) && !error.message.includes("not charged")
+        ? `${error.message} ${text("failed.free")}`
+        : error.message;
   }
 }
 
@@ -35,9 +37,13 @@ function localText(code: string): TextKey | undefined {
   return Object.hasOwn(localTexts, code) ? localTexts[code] : undefined;
 }
 
-/** Where the upstream failed, the user pays nothing; so it is with a key that its provider refuses. */
-function isUncharged({ code, status }: FaucetError): boolean {
-  return status >= 500 || /^(provider_|byok_)/.test(code);
+/**
+ * Where the upstream failed before its first byte, the user pays nothing; so it is with a key that its provider refuses. Of an
+ * answer that broke off only the books can tell.
+ */
+function isUncharged(error: FaucetError): boolean {
+  if (error instanceof FaucetStreamError) return false;
+  return error.status >= 500 || /^(provider_|byok_)/.test(error.code);
 }
 
 function shortSentence(error: FaucetError, text: Text, format: Format): string | null {

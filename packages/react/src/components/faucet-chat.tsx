@@ -1,8 +1,10 @@
 import type { ChatMessage, FaucetError, FaucetStreamResult, RouteMode } from "@modelfaucet/sdk";
 import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
-import { type FaucetChatHook, useFaucetChat } from "../hooks/use-faucet-chat.ts";
+import { type Format, isZero } from "../format.ts";
+import { type FaucetChatHook, type FaucetStopped, useFaucetChat } from "../hooks/use-faucet-chat.ts";
 import { useFaucetContext } from "../provider.tsx";
 import { useResource } from "../stores/resource.ts";
+import type { Text } from "../texts/text.ts";
 import { rootClass } from "./class-names.ts";
 import { ErrorNotice } from "./error-notice.tsx";
 import { FaucetUsage } from "./faucet-usage.tsx";
@@ -142,10 +144,7 @@ function Outcome({ chat }: { chat: FaucetChatHook }) {
     if (result.text === "" && result.toolCalls.length === 0) notes.push(text("chat.empty"));
     notes.push(...answerNotes(result.modelfaucet, { app, text, format }));
   }
-  if (stopped?.local) notes.push(text("stopped.local"));
-  else if (stopped?.chargeUsd !== undefined)
-    notes.push(text("stopped", { charge: format.usd(stopped.chargeUsd) }));
-  else if (stopped) notes.push(text("stopped.unknown"));
+  if (stopped) notes.push(stoppedNote(stopped, status === "failed", text, format));
   return (
     <>
       {notes.map((note) => (
@@ -157,6 +156,19 @@ function Outcome({ chat }: { chat: FaucetChatHook }) {
   );
 }
 
-function speaker({ role }: ChatMessage, text: ReturnType<typeof useFaucetContext>["text"]): string {
+function stoppedNote(
+  { local, chargeUsd }: FaucetStopped,
+  failed: boolean,
+  text: Text,
+  format: Format,
+): string {
+  if (local) return text("stopped.local");
+  if (chargeUsd === undefined) return text("stopped.unknown");
+  return failed && isZero(chargeUsd)
+    ? text("failed.free")
+    : text("stopped", { charge: format.usd(chargeUsd) });
+}
+
+function speaker({ role }: ChatMessage, text: Text): string {
   return text(role === "user" ? "chat.you" : "chat.answer");
 }

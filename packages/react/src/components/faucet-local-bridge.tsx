@@ -60,7 +60,7 @@ function NextStep({ bridge }: { bridge: FaucetLocalBridgeHook }) {
     return (
       <>
         <button type="button" className="mf-button" onClick={() => void detect({ prompt: true })}>
-          {text("local.check")}
+          {text("local.again")}
         </button>
         <button type="button" className="mf-button" onClick={() => void unpair()}>
           {text("local.unpair")}

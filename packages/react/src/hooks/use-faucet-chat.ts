@@ -22,7 +22,7 @@ export type FaucetChatOptions = {
 
 export type FaucetChatStatus = "idle" | "asking" | "streaming" | "done" | "stopped" | "failed";
 
-/** What an answer that was stopped has taken; empty until the books say so, which takes about a second. */
+/** What an answer that ended early has taken; without a charge until the books say so, which takes about a second. */
 export type FaucetStopped = { requestId?: string; chargeUsd?: string; receiptId?: string; local: boolean };
 
 export type FaucetChatState = {
@@ -108,12 +108,14 @@ export function useFaucetChat(options: FaucetChatOptions): FaucetChatHook {
       if (result) {
         change({ status: "done", text, result, messages: [...messages, ...written] });
       } else if (error?.code === "aborted") {
-        const local = { local: latest.current.state.paying?.routeMode === "local" };
-        const stopped = { ...local, ...(error.requestId ? { requestId: error.requestId } : {}) };
+        const stopped = endedEarly(error, latest.current.state);
         change({ status: "stopped", text, stopped, messages: [...messages, ...written] });
         void tellCharge(client, stopped, (told) => setState((now) => withCharge(now, told)));
       } else {
-        change({ status: "failed", text, error });
+        // What had begun to come may be charged, for example where an operator has suspended the app meanwhile.
+        const broken = error instanceof FaucetStreamError ? endedEarly(error, latest.current.state) : null;
+        change({ status: "failed", text, error, stopped: broken });
+        if (broken) void tellCharge(client, broken, (told) => setState((now) => withCharge(now, told)));
       }
       if (isShown()) running.current = null;
       return result;
@@ -121,6 +123,10 @@ export function useFaucetChat(options: FaucetChatOptions): FaucetChatHook {
     [client, stores],
   );
   return { ...state, send, stop };
+}
+
+function endedEarly({ requestId }: FaucetError, { paying }: FaucetChatState): FaucetStopped {
+  return { local: paying?.routeMode === "local", ...(requestId ? { requestId } : {}) };
 }
 
 type Answer = { result: FaucetStreamResult | null; error: FaucetError | null; text: string };
@@ -157,7 +163,7 @@ function questionOf(input: string | Record<string, unknown>): ChatMessage {
 const chargeTries = 20;
 const chargePauseMs = 250;
 
-/** A stopped request is settled within a second; its charge is read from the books, not guessed. */
+/** A request that ended early is settled within a second; its charge is read from the books, not guessed. */
 async function tellCharge(
   client: FaucetClient,
   { requestId, local }: FaucetStopped,

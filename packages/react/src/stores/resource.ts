@@ -8,6 +8,8 @@ export type Resource<Value> = {
   get(): Reading<Value>;
   /** The first listener starts the reading, the last one to leave ends it: nothing is asked for what nobody shows. */
   subscribe(listener: () => void): () => void;
+  /** What is known may be wrong by now: read again at once where somebody shows it, else when somebody does. */
+  doubt(): void;
   /** Reads again; resolves when that is done, and never rejects: what went wrong is in the reading. */
   refresh(): Promise<void>;
   /** Puts in what another answer has told already. */
@@ -19,6 +21,7 @@ const nothing: Reading<never> = { value: undefined, error: null, loading: false 
 export function createResource<Value>(read: (signal: AbortSignal) => Promise<Value>): Resource<Value> {
   let reading: Reading<Value> = nothing;
   let running: AbortController | null = null;
+  let isDoubtful = true;
   const listeners = new Set<() => void>();
   const show = (next: Reading<Value>) => {
     reading = next;
@@ -31,7 +34,9 @@ export function createResource<Value>(read: (signal: AbortSignal) => Promise<Val
     show({ ...reading, loading: true });
     try {
       const value = await read(own.signal);
-      if (running === own) show({ value, error: null, loading: false });
+      if (running !== own) return;
+      isDoubtful = false;
+      show({ value, error: null, loading: false });
     } catch (error) {
       if (running === own) show({ ...reading, error: errorOf(error), loading: false });
     } finally {
@@ -41,14 +46,19 @@ export function createResource<Value>(read: (signal: AbortSignal) => Promise<Val
   return {
     get: () => reading,
     refresh,
+    doubt() {
+      isDoubtful = true;
+      if (listeners.size > 0) void refresh();
+    },
     put(value) {
       running?.abort();
       running = null;
+      isDoubtful = false;
       show({ value, error: null, loading: false });
     },
     subscribe(listener) {
       listeners.add(listener);
-      if (listeners.size === 1 && (reading.value === undefined || reading.error !== null)) void refresh();
+      if (listeners.size === 1 && (isDoubtful || reading.error !== null)) void refresh();
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0 || running === null) return;

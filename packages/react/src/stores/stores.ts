@@ -52,11 +52,18 @@ export function createStores(client: FaucetClient, addresses: Addresses): Stores
     byFeature.set(key, made);
     return made;
   };
+  const keys = createResource((signal) => client.byok.listKeys({ signal }));
+  // A refused call may be the first to say that a key is no longer good, or that its text has to be read again.
+  client.on("error", ({ code, details }) => {
+    if (!/^byok_/.test(code) && details.reason !== "disclosure_required") return;
+    keys.doubt();
+    for (const resource of byFeature.values()) resource.doubt();
+  });
   return {
     wallet: createWalletStore(client),
     bridge: createBridgeStore(client, () => app.get().value?.name),
     limits: createResource((signal) => client.limits.get({ signal })),
-    keys: createResource((signal) => client.byok.listKeys({ signal })),
+    keys,
     prices: createResource((signal) => readPrices(client, addresses.gatewayBaseUrl, signal)),
     app,
     modes,

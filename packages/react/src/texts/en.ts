@@ -89,6 +89,7 @@ export const en = {
 
   "local.title": "Models on this computer",
   "local.check": "Look for models on this computer",
+  "local.again": "Look again",
   "local.checking": "Looking…",
   "local.unsupported":
     "This browser does not let this page reach your computer. Use another browser, the extension or the desktop app.",

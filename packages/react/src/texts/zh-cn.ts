@@ -90,6 +90,7 @@ export const zhCn: Texts = {
 
   "local.title": "这台计算机上的模型",
   "local.check": "查找这台计算机上的模型",
+  "local.again": "重新查找",
   "local.checking": "正在查找…",
   "local.unsupported": "此浏览器不允许本页面访问您的计算机。请使用其他浏览器、扩展程序或桌面应用。",
   "local.permission": "请按下按钮，并允许本页面访问您计算机上的程序。",
