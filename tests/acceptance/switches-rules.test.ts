@@ -195,7 +195,9 @@ describe("what keeps an instance from following", () => {
     child.kill("SIGSTOP");
     try {
       const set = await setSwitch(user(session), "off");
-      expect(set.body.instances).toEqual({ acknowledged: 2, total: 3 });
+      // Three seconds after its last heartbeat it does not count as live any more; a slow machine gets there.
+      expect(set.body.instances.acknowledged).toBe(2);
+      expect([2, 3]).toContain(set.body.instances.total);
     } finally {
       child.kill("SIGCONT");
     }
