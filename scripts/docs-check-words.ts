@@ -6,7 +6,7 @@ import { parse as parseYaml } from "yaml";
 import { type Block, type Page, readPage } from "./docs-check-pages.ts";
 
 /** Languages that are read, run or type-checked; `text` is what a program prints, or a shape. */
-const languages = new Set(["sh", "ts", "json", "yaml", "ini", "text"]);
+const languages = new Set(["sh", "ts", "tsx", "json", "yaml", "ini", "text"]);
 const pnpmWords = new Set(["install", "exec", "add"]);
 
 /** `file:line sentence` for everything that is wrong. */

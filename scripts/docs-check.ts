@@ -20,7 +20,7 @@ What is done with a block stands behind its language:
   sh                        is run, in order, in one shell for each page
   sh start: <words>         goes on running for all pages that follow, and is there when it has printed these words
   sh no-run: <reason>       cannot run here; it is listed with its reason
-  ts, json, yaml, ini       is type-checked, parsed, or its variables are looked up
+  ts, tsx, json, yaml, ini  is type-checked, parsed, or its variables are looked up
   <language> file: <path>   is written into that file of the copy as well
 A page whose commands talk to a running platform says so: <!-- docs-check: platform -->`;
 
@@ -174,18 +174,34 @@ async function pnpmFolder(folder: string): Promise<string> {
   return bin;
 }
 
+/** React is no package of the root, so pages that use it find its types where our package for it has them. */
+const typesProject = {
+  extends: "../tsconfig.json",
+  include: ["**/*.ts", "**/*.tsx"],
+  compilerOptions: {
+    paths: {
+      "@modelfaucet/react": ["../packages/react/src/index.ts"],
+      react: ["../packages/react/node_modules/@types/react/index.d.ts"],
+      "react/jsx-runtime": ["../packages/react/node_modules/@types/react/jsx-runtime.d.ts"],
+    },
+  },
+};
+
 async function faultsOfTypes(pages: readonly Page[], folder: string): Promise<string[]> {
   const blocks = pages.flatMap((page) =>
     page.blocks
-      .filter(({ language, use }) => language === "ts" && use.kind !== "leave")
+      .filter(({ language, use }) => /^tsx?$/.test(language) && use.kind !== "leave")
       .map((block) => ({ page, block })),
   );
   if (blocks.length === 0) return [];
   const place = join(folder, "docs-check-types");
   mkdirSync(place);
-  writeFileSync(join(place, "tsconfig.json"), '{ "extends": "../tsconfig.json", "include": ["**/*.ts"] }');
+  writeFileSync(join(place, "tsconfig.json"), JSON.stringify(typesProject));
   const files = new Map(
-    blocks.map((each, index) => [each.block.use.kind === "file" ? each.block.use.path : `${index}.ts`, each]),
+    blocks.map((each, index) => [
+      each.block.use.kind === "file" ? each.block.use.path : `${index}.${each.block.language}`,
+      each,
+    ]),
   );
   for (const [path, { block }] of files) {
     mkdirSync(dirname(join(place, path)), { recursive: true });

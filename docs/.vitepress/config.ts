@@ -74,6 +74,7 @@ export default defineConfig({
         text: "Build with it",
         items: [
           { text: "The client", link: "/sdk" },
+          { text: "React components", link: "/react" },
           { text: "The local bridge", link: "/local-bridge" },
         ],
       },
