@@ -161,6 +161,27 @@ describe("one at a time", () => {
     expect((await chat({}, { "idempotency-key": "once" })).status).toBe(200);
   });
 
+  test("a caller that leaves, or stops reading for too long, gives its place back", async () => {
+    for (const way of ["leaves", "stops reading"]) {
+      const calls = models.modelCalls.length;
+      models.script({ pieces: Array.from({ length: 2000 }, () => "x".repeat(65_536)) });
+      const leaving = new AbortController();
+      const open = await fetch(`${bridge.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { origin, authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ model, messages, stream: true }),
+        signal: leaving.signal,
+      });
+      expect(open.status).toBe(200);
+      expect((await chat()).status).toBe(429);
+      if (way === "leaves") leaving.abort();
+      await expect.poll(() => models.modelCalls[calls]!.wasCancelled, { timeout: 5000 }).toBe(true);
+      models.script({});
+      expect((await chat()).status).toBe(200);
+      if (way !== "leaves") await expect(open.text()).rejects.toThrow();
+    }
+  });
+
   async function heldCall(headers: Record<string, string> = {}) {
     let release = (): void => {};
     const calls = models.modelCalls.length;
