@@ -55,7 +55,7 @@ export const setLimit = defineRoute({
   auth: { class: "op", scopes: ["operator:platform"] },
   wantsReason: true,
   body: z.strictObject({
-    level: oneOf(["platform", "developer", "app", "feature", "end_user", "session"], { credential: 3 }),
+    level: oneOf(["platform", "developer", "app", "feature", "end_user", "session"], { credential: "later" }),
     target_id: targetId.optional(),
     measure: limitMeasure,
     window: z.union([z.literal("minute"), spendingWindow]).optional(),
