@@ -1,4 +1,4 @@
-export type Round = "nearest" | "down";
+type Round = "nearest" | "down";
 
 /**
  * Money and times in the reader's language, from the strings of the wire. `Intl` takes an amount as a decimal string, so it

@@ -1,5 +1,5 @@
 /** The providers whose keys the server takes, by the name that people know them by. */
-export const providerNames: Readonly<Record<string, string>> = {
+const providerNames: Readonly<Record<string, string>> = {
   openai: "OpenAI",
   anthropic: "Anthropic",
   openrouter: "OpenRouter",

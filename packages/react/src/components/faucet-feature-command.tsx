@@ -103,7 +103,7 @@ export function FaucetFeatureCommand(props: FaucetFeatureCommandProps) {
 type ReadInput = { input: string | Record<string, unknown> } | { fault: string };
 
 /** Text that starts with `{` is meant as an object, so it must be one. */
-export function readInput(written: string): ReadInput {
+function readInput(written: string): ReadInput {
   const input = written.trim();
   if (!input.startsWith("{")) return { input };
   try {

@@ -25,7 +25,7 @@ export type FaucetChatStatus = "idle" | "asking" | "streaming" | "done" | "stopp
 /** What an answer that ended early has taken; without a charge until the books say so, which takes about a second. */
 export type FaucetStopped = { requestId?: string; chargeUsd?: string; receiptId?: string; local: boolean };
 
-export type FaucetChatState = {
+type FaucetChatState = {
   messages: readonly ChatMessage[];
   /** Of the answer that is being written, or of the last one. */
   text: string;
@@ -37,7 +37,7 @@ export type FaucetChatState = {
   stopped: FaucetStopped | null;
 };
 
-export type FaucetChatInputMore = Pick<FaucetChatInput, "maxOutputTokens" | "body" | "messages">;
+type FaucetChatInputMore = Pick<FaucetChatInput, "maxOutputTokens" | "body" | "messages">;
 
 export type FaucetChatHook = FaucetChatState & {
   /** Asks. While an answer is being written it does nothing. Never throws: what went wrong is in `error`. */

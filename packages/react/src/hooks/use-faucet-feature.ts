@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useFaucetContext } from "../provider.tsx";
 import { errorOf } from "../stores/resource.ts";
 
-export type FaucetFeatureState = {
+type FaucetFeatureState = {
   status: "idle" | "running" | "done" | "stopped" | "failed";
   result: FaucetFeatureResult | null;
   error: FaucetError | null;

@@ -28,7 +28,7 @@ export type Stores = {
 };
 
 /** What the server says of the app that this user is of. */
-export type AppFacts = {
+type AppFacts = {
   /** As its developer has registered it, for the texts that name who charges. */
   name: string;
   /** The order in which a feature's payers are tried for who has chosen none, by `feature_key`. */

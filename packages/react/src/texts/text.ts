@@ -2,7 +2,7 @@ import { en, type TextKey, type Texts } from "./en.ts";
 import { zhCn } from "./zh-cn.ts";
 
 export type Messages = Partial<Record<TextKey, string>>;
-export type Values = Readonly<Record<string, string>>;
+type Values = Readonly<Record<string, string>>;
 /** The text of a key with its placeholders filled in. */
 export type Text = (key: TextKey, values?: Values) => string;
 
