@@ -4,7 +4,7 @@ import { layGround } from "@modelfaucet/testkit/ground.ts";
 import { type HttpAnswer, type Json, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
 import { bodyOf, type OwnedIds, pathOf, routesToWalk } from "@modelfaucet/testkit/route-walk.ts";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { makeTenant, type Tenant } from "./isolation-tenants.ts";
+import { made, makeTenant, type Tenant } from "./isolation-tenants.ts";
 
 let product: Product;
 let tenant: Tenant;
@@ -17,7 +17,10 @@ beforeAll(async () => {
   await layGround(product);
   tenant = await makeTenant(product, "one");
   browser = await signInToConsole(product, tenant.token);
-  ids = { ...tenant.ids, provider: "stub", version: "1" };
+  // One that a rotation may end.
+  const spare = { name: "spare" };
+  const token = made(await product.call("POST", "/v1/developer/tokens", spare, { token: tenant.token }));
+  ids = { ...tenant.ids, tokenId: token.item.id, provider: "stub", version: "1" };
 });
 afterAll(() => product.stop());
 
@@ -101,10 +104,12 @@ describe("the control API never fails of what it is sent", () => {
     "DELETE /v1/sessions/current",
     "DELETE /v1/developer/sessions/:id",
     "DELETE /v1/developer/tokens/:id",
+    "POST /v1/developer/tokens/:id/rotate",
     "DELETE /v1/developer/apps/:publicAppId",
     "DELETE /v1/admin/developers/:id",
     "POST /v1/sessions/refresh",
     "DELETE /v1/console/session",
+    "POST /v1/developer/apps/:publicAppId/users/:id/revoke-sessions",
   ]);
 
   // First, before any of these texts has become the name of something.

@@ -56,7 +56,7 @@ describe("features", () => {
 
   it("tell every issue path by path", async () => {
     const refused = await put("issues", {
-      policy: { models: ["no-slash"], limits: { max_output_tokens: 0 }, requires: ["tools"], nonsense: 1 },
+      policy: { models: ["no-slash"], limits: { max_output_tokens: 0 }, requires: ["audio"], nonsense: 1 },
       pricing: { mode: "fixed_fee", markup_percent: 1.234 },
     });
     expect(refused.status).toBe(400);
@@ -65,9 +65,9 @@ describe("features", () => {
       "policy.limits.max_output_tokens",
       "policy.models.0",
       "policy.nonsense",
-      "policy.requires",
+      "policy.requires.0",
+      "pricing.fixed_fee_usd",
       "pricing.markup_percent",
-      "pricing.mode",
     ]);
   });
 

@@ -30,7 +30,12 @@ describe("sessions over HTTP", () => {
         identity: { mode: "demo", verified: false },
         modes: {
           selected: "auto",
-          items: [{ mode: "platform", available: false, reason: "insufficient_balance" }],
+          items: [
+            { mode: "platform", available: false, reason: "insufficient_balance" },
+            { mode: "developer_key", available: false, reason: "not_in_policy" },
+            { mode: "byok", available: false, reason: "not_in_policy" },
+            { mode: "local", available: false, reason: "not_in_policy" },
+          ],
         },
       },
     });
