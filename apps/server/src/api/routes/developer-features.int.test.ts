@@ -57,7 +57,7 @@ describe("features", () => {
   it("tell every issue path by path", async () => {
     const refused = await put("issues", {
       policy: { models: ["no-slash"], limits: { max_output_tokens: 0 }, requires: ["audio"], nonsense: 1 },
-      pricing: { mode: "fixed_fee", markup_percent: 1.234 },
+      pricing: { mode: "fixed_fee", markup_percent: 1 },
     });
     expect(refused.status).toBe(400);
     const params = refused.body.error.details.issues.map((issue: { param: string }) => issue.param).sort();
