@@ -79,7 +79,7 @@ export const origin = z.string().max(256).refine(isOrigin, {
 });
 
 /** The sentence that an act of a person is explained with; it stands in the audit row. */
-export const reason = text(1, 1000);
+export const reason = text(1, 1000).refine((words) => words.trim() !== "", { error: "must say why" });
 
 /** A text of `least` to `most` characters without control characters (tab and line ends are allowed). */
 export function text(least: number, most: number) {
