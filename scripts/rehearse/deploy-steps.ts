@@ -38,6 +38,14 @@ export function deploySteps(rehearsal: Rehearsal): Step[] {
       run: async () => lastLineOf(await command(["doctor"])),
     },
     { name: "smoke-readiness", needs: ["servers"], run: () => smoke(rehearsal) },
+    {
+      name: "attack",
+      needs: ["servers"],
+      run: async () => {
+        await command(["seed", "--demo"]);
+        return attack(rehearsal);
+      },
+    },
   ];
 }
 
@@ -81,5 +89,16 @@ async function smoke({ operator, ingress, environment }: Rehearsal): Promise<str
     },
   );
   promise(!output.includes(environment.ADMIN_TOKEN!), "the smoke test prints the operator's token");
+  return lastLineOf(output);
+}
+
+/** From outside, as one tenant that reaches for another's things. */
+async function attack({ operator, ingress, environment }: Rehearsal): Promise<string> {
+  const output = await operator.command(["hosted", "check-isolation", "--attack"], {
+    MODELFAUCET_API_BASE_URL: ingress.api,
+    MODELFAUCET_GATEWAY_BASE_URL: ingress.gateway,
+    NODE_EXTRA_CA_CERTS: ingress.caFile,
+    DEVELOPER_ADMIN_TOKEN: environment.DEVELOPER_ADMIN_TOKEN!,
+  });
   return lastLineOf(output);
 }

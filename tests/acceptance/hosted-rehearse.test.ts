@@ -30,6 +30,7 @@ it("`pnpm hosted:rehearse` keeps every promise, in time, and leaves nothing behi
   expect(report.seconds).toBeLessThan(300);
   expect(report.steps.map(({ step }) => step)).toEqual([
     ...["parts", "verify-env", "migrate", "seed", "check-isolation", "servers", "doctor", "smoke-readiness"],
+    "attack",
     ...[
       "paid streams",
       "suspend",

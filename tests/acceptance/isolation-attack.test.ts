@@ -14,6 +14,7 @@ let product: Product;
 let proxy: Server;
 /** What the proxy answers by itself; `null` passes a request on. */
 let leak: (request: IncomingMessage) => number | null;
+const leaked = JSON.stringify({ secret: "of the other tenant", error: { details: { reason: "gates" } } });
 /** Everything that was asked through it, with the bearer token. */
 const asked: { line: string; token: string }[] = [];
 
@@ -44,9 +45,7 @@ async function pass(request: IncomingMessage, response: ServerResponse): Promise
   asked.push({ line: `${request.method} ${request.url}`, token: authorization.replace("Bearer ", "") });
   const status = leak(request);
   if (status !== null) {
-    response
-      .writeHead(status, { "content-type": "application/json" })
-      .end('{"secret":"of the other tenant"}');
+    response.writeHead(status, { "content-type": "application/json" }).end(leaked);
     return;
   }
   const body = Buffer.concat(parts).toString("utf8");
@@ -120,6 +119,19 @@ describe("hosted:check-isolation --attack", () => {
       1,
       [500, 500],
     ]);
+  });
+
+  it("tries what it can where the app is not active, so that nobody gets a session, and says so", async () => {
+    leak = ({ method, url }) => (method === "POST" && url === "/v1/sessions" ? 403 : null);
+    const { code, stdout, stderr } = await serverCommand(
+      ["hosted", "check-isolation", "--attack"],
+      environment(),
+    );
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toContain("WARN  the demo app is not active yet");
+    expect(stdout).toContain("WARN  the isolation tenant has no sessionId, userKeyId");
+    const tries = Number(/(\d+) tries, 0 answered/.exec(stdout)![1]);
+    expect(tries).toBeGreaterThan(60);
   });
 
   it("revokes what it minted when the deployment breaks under it", async () => {

@@ -10,6 +10,8 @@ export type AttackReport = {
   routes: number;
   ids: number;
   tries: number;
+  /** Whom it was tried as. No end user where the demo app is not active yet, so that nobody gets a session. */
+  as: Mismatch["as"][];
   mismatches: Mismatch[];
   /** Ids of the other tenant that there are none of: what nobody has stood in their place. */
   unknown_ids: string[];
@@ -40,6 +42,7 @@ export async function attack(
     routes: 0,
     ids: 0,
     tries: 0,
+    as: [],
     mismatches: [],
     unknown_ids: [],
     revoked: false,
@@ -48,6 +51,7 @@ export async function attack(
   };
   try {
     const attackers = await mint(deployment, adminToken, minted, signal);
+    report.as = attackers.map(([as]) => as);
     const { ids, unknown } = await lookUp(deployment, adminToken, minted, signal);
     report.unknown_ids = unknown;
     const tries = triesOf(ids, demoApp.publicAppId);
@@ -88,7 +92,7 @@ async function mint(
   adminToken: string,
   minted: Minted[],
   signal: AbortSignal,
-): Promise<[as: Mismatch["as"], token: string][]> {
+): Promise<(readonly [as: Mismatch["as"], token: string])[]> {
   const app = await deployment.ask("api", "GET", `/v1/developer/apps/${demoApp.publicAppId}`, {
     token: adminToken,
     signal,
@@ -115,26 +119,25 @@ async function mint(
   const { token, item } = developer.body;
   minted.push({ kind: "token", id: item.id, secret: token, path: `/v1/developer/tokens/${item.id}` });
   const session = await openSession(deployment, token, demoApp, minted);
-  return [
-    ["developer", token],
-    ["end_user", session.secret],
-  ];
+  return [["developer", token], ...(session === null ? [] : [["end_user", session.secret] as const])];
 }
 
-/** Nothing here can be interrupted between what is made and its note: what is not noted is not revoked. */
+/**
+ * `null` for an app that is not active yet. Nothing here can be interrupted between what is made and its note: what is not
+ * noted is not revoked.
+ */
 async function openSession(
   deployment: Deployment,
   token: string,
   { publicAppId, externalUserId }: typeof demoApp,
   minted: Minted[],
-): Promise<Minted & { userId: string }> {
-  const opened = must(
-    await deployment.ask("api", "POST", "/v1/sessions", {
-      token,
-      body: { public_app_id: publicAppId, external_user_id: externalUserId, ttl_seconds: lifeSeconds },
-    }),
-    `no session of ${publicAppId} could be opened`,
-  );
+): Promise<(Minted & { userId: string }) | null> {
+  const asked = await deployment.ask("api", "POST", "/v1/sessions", {
+    token,
+    body: { public_app_id: publicAppId, external_user_id: externalUserId, ttl_seconds: lifeSeconds },
+  });
+  if (asked.status === 403 && asked.body?.error?.details?.reason === "gates") return null;
+  const opened = must(asked, `no session of ${publicAppId} could be opened`);
   const { session_id: id, session_token: secret, end_user_id: userId } = opened.body;
   const session: Minted = { kind: "session", id, secret, path: `/v1/developer/sessions/${id}` };
   minted.push(session);
@@ -159,20 +162,20 @@ async function lookUp(
   const ofApp = `?public_app_id=${publicAppId}&limit=1`;
   const session = await openSession(deployment, adminToken, otherApp, minted);
   const requestId = (await first(`/v1/developer/requests${ofApp}`))?.request_id;
-  const found: Record<string, string | undefined> = {
+  const found: Record<string, string | null | undefined> = {
     publicAppId,
     featureKey: (await first(`/v1/developer/apps/${publicAppId}/features?limit=1`))?.feature_key,
     developerId: app.developer_id,
-    endUserId: session.userId,
-    sessionId: session.id,
+    endUserId: session?.userId ?? (await first(`/v1/developer/apps/${publicAppId}/users?limit=1`))?.id,
+    sessionId: session?.id,
     tokenId: (await first(`/v1/developer/tokens?developer_id=${app.developer_id}&limit=1`))?.id,
     requestId,
     receiptId: requestId && `rcpt_${requestId}`,
-    userKeyId: (await first("/v1/user/provider-keys?limit=1", session.secret))?.id,
+    userKeyId: session && (await first("/v1/user/provider-keys?limit=1", session.secret))?.id,
     developerKeyId: (await first(`/v1/developer/provider-keys${ofApp}`))?.id,
   };
   const nobodys: ForeignIds = nobodysIds();
-  const unknown = Object.keys(found).filter((name) => found[name] === undefined);
+  const unknown = Object.keys(found).filter((name) => found[name] == null);
   return {
     ids: Object.fromEntries(
       Object.entries(nobodys).map(([name, id]) => [name, found[name] ?? id]),
@@ -225,6 +228,7 @@ async function ended(
 
 function must(answer: Answer, otherwise: string): Answer {
   if (answer.status < 300) return answer;
-  const code = answer.body?.error?.code;
-  throw new Error(`${otherwise}: ${answer.status}${typeof code === "string" ? ` ${code}` : ""}`);
+  const { code, details } = answer.body?.error ?? {};
+  const said = [code, details?.reason, details?.required].filter((word) => typeof word === "string");
+  throw new Error(`${otherwise}: ${[answer.status, ...said].join(" ")}`);
 }

@@ -78,12 +78,15 @@ async function attackDeployment(config: Config, signal: AbortSignal): Promise<At
 }
 
 function linesOf(report: AttackReport): string[] {
-  const { routes, ids, tries, mismatches, unknown_ids: unknown, left } = report;
+  const { routes, ids, tries, as: tried, mismatches, unknown_ids: unknown, left } = report;
   return [
     ...mismatches.map(
       ({ route, as, status }) =>
         `FAIL  ${route} as ${as === "developer" ? "a developer" : "an end user"}: ${status}`,
     ),
+    ...(report.interrupted || tried.includes("end_user")
+      ? []
+      : ["WARN  the demo app is not active yet, so nothing was tried as one of its end users"]),
     ...(unknown.length > 0
       ? [`WARN  the isolation tenant has no ${unknown.join(", ")}: ids of nothing stood for them`]
       : []),
