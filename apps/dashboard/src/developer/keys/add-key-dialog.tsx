@@ -96,10 +96,10 @@ export function AddKeyDialog({
           maxLength={4096}
           autoComplete="new-password"
           spellCheck={false}
-          hint="sealed at once; it is sent to its vendor alone and can be read again by nobody"
+          hint="sealed at once and sent to its vendor alone; nobody can read it again"
           fault={faults.of.get("api_key")}
         />
-        <details className="grid gap-4">
+        <details>
           <summary className="rounded-sm text-sm text-muted">Priority, budget, models</summary>
           <div className="mt-3 grid gap-4">
             <SettingFields

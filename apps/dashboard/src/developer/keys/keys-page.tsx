@@ -28,7 +28,10 @@ export function KeysPage() {
   return (
     <>
       <title>Provider keys · ModelFaucet</title>
-      <PageHead title="Provider keys" note="You pay their vendors; your users pay you in credits.">
+      <PageHead
+        title="Provider keys"
+        note="You pay the vendor; what it cost comes back from your users' credits."
+      >
         <SelectField
           label="App"
           className="w-52 max-sm:w-full"

@@ -49,9 +49,13 @@ function Screen({ item }: { item: Provider }) {
     <>
       <PageHead title={item.provider}>
         <HealthChip provider={item} />
-        {item.state === "on" && (
-          <SuspendButton type="provider" id={item.provider} name={item.provider} label="Switch off" />
-        )}
+        <SuspendButton
+          type="provider"
+          id={item.provider}
+          name={item.provider}
+          label="Switch off"
+          offered={item.state === "on"}
+        />
         {mayWrite && <Button onClick={() => setEditing(true)}>Change upstream</Button>}
       </PageHead>
       <Facts items={factsOf(item)} />

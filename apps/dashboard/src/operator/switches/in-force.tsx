@@ -25,7 +25,7 @@ export function InForce({
         {everywhere && <Tick label="done" />}
         <span>
           {everywhere
-            ? `In force on all ${plural(total, "instance")} after ${showDuration(tookMs)}.`
+            ? `In force on ${total === 1 ? "the one instance" : `all ${plural(total, "instance")}`} after ${showDuration(tookMs)}.`
             : `In force on ${acknowledged} of ${plural(total, "instance")} after ${showDuration(tookMs)}. The others take no new work until they know it.`}
         </span>
       </p>

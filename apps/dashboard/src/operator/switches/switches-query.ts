@@ -33,7 +33,9 @@ export function useSwitch() {
       const item = await call<typeof setSwitch>("POST", path, { body });
       return { item, tookMs: performance.now() - before };
     },
-    onSuccess: () => queryClient.invalidateQueries({ predicate: ({ queryKey }) => isOfOperator(queryKey) }),
+    // What the switch did is told at once; the screens behind it follow.
+    onSuccess: () =>
+      void queryClient.invalidateQueries({ predicate: ({ queryKey }) => isOfOperator(queryKey) }),
   });
 }
 

@@ -49,9 +49,13 @@ function Screen({ app }: { app: AppItem }) {
       <PageHead title={app.name}>
         {app.sandbox && <Chip title="its money is test money">Sandbox</Chip>}
         <AppStatusChip status={app.status} />
-        {app.suspended === undefined && (
-          <SuspendButton type="app" id={app.public_app_id} name={app.name} label="Suspend app" />
-        )}
+        <SuspendButton
+          type="app"
+          id={app.public_app_id}
+          name={app.name}
+          label="Suspend app"
+          offered={app.suspended === undefined}
+        />
       </PageHead>
       {app.suspended && (
         <p className="mb-5 rounded-sm bg-bad-weak p-3 text-sm">

@@ -59,18 +59,17 @@ function Screen({ developer }: { developer: DeveloperItem }) {
       <PageHead title={developer.name} note={developer.email}>
         <DeveloperStatusChip status={developer.status} />
         <SwitchButton developer={developer} />
+        <SuspendButton
+          type="developer"
+          id={developer.id}
+          name={developer.name}
+          label="Suspend developer"
+          offered={developer.status === "active"}
+        />
         {mayWrite && (
           <>
             {developer.status === "active" && <Button onClick={() => setOpened("invite")}>Invite</Button>}
             <Button onClick={() => setOpened("edit")}>Edit</Button>
-            {developer.status === "active" && (
-              <SuspendButton
-                type="developer"
-                id={developer.id}
-                name={developer.name}
-                label="Suspend developer"
-              />
-            )}
             <Button look="danger" onClick={() => setOpened("close")}>
               Close developer
             </Button>

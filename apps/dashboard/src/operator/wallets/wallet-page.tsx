@@ -62,9 +62,13 @@ function Screen({ wallet }: { wallet: WalletItem }) {
           <span className="ml-auto flex flex-wrap gap-2 max-sm:ml-0 max-sm:w-full">
             <Button onClick={() => setOpened("test")}>Add test credit</Button>
             <Button onClick={() => setOpened("adjust")}>Adjust balance</Button>
-            {wallet.status === "active" && (
-              <SuspendButton type="wallet" id={wallet.id} name="the wallet" label="Freeze wallet" />
-            )}
+            <SuspendButton
+              type="wallet"
+              id={wallet.id}
+              name="the wallet"
+              label="Freeze wallet"
+              offered={wallet.status === "active"}
+            />
           </span>
         )}
       </div>
