@@ -7,6 +7,7 @@ COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .npmrc ./
 COPY patches patches
 COPY packages/browser-build packages/browser-build
 COPY packages/contract packages/contract
+COPY packages/react packages/react
 COPY packages/sdk packages/sdk
 COPY apps/server apps/server
 COPY examples/crm-demo examples/crm-demo

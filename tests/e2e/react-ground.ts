@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { openPage } from "./browser.ts";
 
@@ -16,13 +16,16 @@ export type ReactGround = AsyncDisposable & {
   answer(route: string, reply: Reply): void;
   /** What a route answered before the test. */
   reset(): void;
-  open(browser: Browser, asked: Asked, options?: BrowserContextOptions): Promise<Page>;
+  open(browser: Browser, asked: Asked, options?: Parameters<typeof openPage>[2]): Promise<Page>;
 };
 
 type SeenCall = { route: string; query: URLSearchParams; body: Record<string, unknown>; open: boolean };
 type Reply = (response: ServerResponse, call: SeenCall) => void | Promise<void>;
 
 type Asked = {
+  /** The address that the page is opened under; the servers are there as well. */
+  origin?: string;
+  localBridgeBaseUrl?: string;
   locale?: string;
   messages?: Record<string, string>;
   appearance?: Record<string, unknown>;
@@ -33,7 +36,8 @@ const root = join(import.meta.dirname, "..", "..");
 const html =
   '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Components</title><link rel="stylesheet" href="/page.css"><main id="root"></main><script type="module" src="/page.js"></script></html>';
 /** Nothing but the page's own files and servers: what a strict page allows. */
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'";
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' http://127.0.0.1:*; img-src 'self'";
 
 export async function startReactGround(): Promise<ReactGround> {
   const files = await bundlePage();
@@ -77,13 +81,13 @@ export async function startReactGround(): Promise<ReactGround> {
       replies = { ...usual };
       seen.length = 0;
     },
-    open(browser, { show, ...provider }, options) {
-      const addresses = { baseUrl: url, gatewayBaseUrl: `${url}/v1`, localBridgeBaseUrl: url };
+    open(browser, { show, origin = url, ...provider }, options) {
+      const addresses = { baseUrl: origin, gatewayBaseUrl: `${origin}/v1`, localBridgeBaseUrl: origin };
       const who = { publicAppId: "app_pub_demo", user: { id: "reader" } };
       const asked = encodeURIComponent(
         JSON.stringify({ provider: { ...who, ...addresses, ...provider }, show }),
       );
-      return openPage(browser, `${url}/#${asked}`, { viewport: { width: 720, height: 900 }, ...options });
+      return openPage(browser, `${origin}/#${asked}`, { viewport: { width: 720, height: 900 }, ...options });
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -1,5 +1,5 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { launchBrowser, screenshot, seriousFaults } from "./browser.ts";
 import {
   modesOf,
@@ -406,6 +406,66 @@ test("the bridge: nothing there, then a wrong code, then the right one, then mod
   await page.getByRole("button", { name: "Pair with this computer" }).waitFor();
   expect(paired).toBe(false);
   expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain("mf_br_secret");
+});
+
+describe("a page from elsewhere says what keeps it from this computer, and asks for nothing by itself", () => {
+  const nobody = "http://127.0.0.1:9";
+  let elsewhere: Browser;
+  const origin = (name: string) => `http://${name}.example:${new URL(ground.url).port}`;
+  beforeAll(async () => {
+    // Pages of this machine are never asked; these are taken for public ones, and the first for one with https.
+    elsewhere = await launchBrowser([
+      "--host-resolver-rules=MAP *.example 127.0.0.1",
+      `--ip-address-space-overrides=127.0.0.1:${new URL(ground.url).port}=public`,
+      `--unsafely-treat-insecure-origin-as-secure=${origin("crm")}`,
+    ]);
+  });
+  afterAll(() => elsewhere?.close());
+
+  test.each([
+    [
+      "insecure page",
+      "plain",
+      null,
+      "unsupported",
+      /Use another browser, the extension or the desktop app/,
+      null,
+    ],
+    ["undecided", "crm", null, "permission", /Press the button, and allow this page/, "Look for models"],
+    [
+      "denied",
+      "crm",
+      [],
+      "denied",
+      /Allow local network access for it in the browser's site settings/,
+      "Look for models",
+    ],
+    [
+      "granted",
+      "crm",
+      ["local-network-access"],
+      "unavailable",
+      /No bridge answers on this computer/,
+      "Look for models",
+    ],
+  ] as const)("%s", async (_name, host, granted, state, sentence, next) => {
+    const asked: string[] = [];
+    const page = await ground.open(
+      elsewhere,
+      { origin: origin(host), localBridgeBaseUrl: nobody, show: [show("FaucetLocalBridge")] },
+      {
+        before: async (fresh) => {
+          fresh.on("request", (request) => asked.push(request.url()));
+          if (granted) await fresh.context().grantPermissions([...granted], { origin: origin(host) });
+        },
+      },
+    );
+    await page.locator(`.mf-bridge[data-state="${state}"]`).getByText(sentence).waitFor();
+    expect(asked.some((url) => url.startsWith(nobody))).toBe(state === "unavailable");
+    const buttons = page.locator(".mf-bridge button");
+    expect(await buttons.allTextContents()).toEqual(next ? [expect.stringContaining(next)] : []);
+    await page.context().close();
+  });
 });
 
 test("a command takes text or one JSON object, and says where the object is wrong", async () => {

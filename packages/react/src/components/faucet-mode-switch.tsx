@@ -127,7 +127,7 @@ function Disclosures({ fallback, payer, feature, setFallback }: DisclosuresProps
   const provider = providerOfKey(payer, keys);
   const byok = payer.mode === "byok";
   const feeUsd = payer.fee_usd;
-  const offersFallback = (byok && provider !== undefined) || (payer.mode === "local" && fallback);
+  const offersFallback = byok || (payer.mode === "local" && fallback);
   return (
     <>
       {byok && payer.reason === "disclosure_required" ? (

@@ -42,6 +42,9 @@ export function PayerLine({ feature, routeMode, ...asked }: PayerLineProps) {
         mode === "byok" && <ByokLine item={item} feeUsd={feeUsd} />
       )}
       {mode === "local" && <LocalLine model={asked.model} feeUsd={feeUsd} />}
+      {modes?.fallback_to_platform && (mode === "byok" || mode === "local") && (
+        <p className="mf-disclosure">{text("byok.fallback")}</p>
+      )}
       {(mode === "platform" || mode === "developer_key") && <CreditsLine feature={feature} {...asked} />}
     </div>
   );
