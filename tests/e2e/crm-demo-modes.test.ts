@@ -173,6 +173,26 @@ test("a key that fails is an error: the wallet stays, and no other payer steps i
   await screenshot(page, "crm-demo-byok-failed");
 });
 
+test("credits step in for the failed key only once the user has ticked it, and each answer says so", async () => {
+  const fallback = page.getByRole("checkbox", {
+    name: "If my key fails, use my credits and charge my balance.",
+  });
+  expect(await fallback.isChecked()).toBe(false);
+  await fallback.check();
+  const isSet = async () =>
+    (await page.locator(".payers [aria-busy=true]").count()) === 0 && (await fallback.isChecked());
+  await eventually(isSet).toBe(true);
+  const before = await balance();
+  await suggest().click();
+  await paidBy("platform").getByText("Paid by credits").waitFor();
+  await eventually(balance).toBeLessThan(before);
+  expect(await newestRow().textContent()).not.toContain("your key");
+  expect(await namedPayer()).toBe("Your key");
+  await fallback.uncheck();
+  await eventually(async () => (await page.locator(".payers [aria-busy=true]").count()) === 0).toBe(true);
+  expect(await fallback.isChecked()).toBe(false);
+});
+
 test("this computer answers once it is paired: nothing of it goes to the servers but counts", async () => {
   ollama.script({ pieces: ["Good day, ", "the second payment ", "has been refunded."] });
   const before = await balance();
