@@ -259,6 +259,19 @@ test("users are found by the app's own id, their sessions end, and secrets turn 
   await dialogOf(page).getByRole("button", { name: "Revoke sessions" }).click();
   await page.getByText("No live session").waitFor();
 
+  await page.goto(`${bed.platform.consoleUrl}/tokens`);
+  await page.getByRole("button", { name: "Add token" }).click();
+  await dialogOf(page).getByLabel("Name").fill("backend");
+  await dialogOf(page).getByRole("button", { name: "Add token" }).click();
+  await dialogOf(page).getByRole("button", { name: "I have copied it" }).click();
+  await page.getByRole("button", { name: "Rotate" }).click();
+  await dialogOf(page).getByRole("button", { name: "Rotate token" }).click();
+  const successor = (await dialogOf(page).locator("code").textContent()) ?? "";
+  expect(successor).toMatch(/^mf_dev_/);
+  await dialogOf(page).getByRole("button", { name: "I have copied it" }).click();
+  await eventually(() => page.locator("[data-row]").count()).toBe(2);
+  expect(await page.content()).not.toContain(successor);
+
   await page.goto(`${bed.platform.consoleUrl}/apps/app_pub_demo/identity`);
   await page.getByRole("button", { name: "Rotate secret" }).click();
   await dialogOf(page).getByRole("button", { name: "Rotate secret" }).click();
@@ -271,7 +284,7 @@ test("users are found by the app's own id, their sessions end, and secrets turn 
   expect(await page.content()).not.toContain(secret);
   await page.getByRole("textbox", { name: "User token" }).fill("not a token");
   await page.getByRole("button", { name: "Test token" }).click();
-  await page.getByText(/It proves nobody/).waitFor();
+  await page.getByText(/It proves nobody: it is no JWT/).waitFor();
   await page.getByLabel("They come from").selectOption({ label: "a key set at an address" });
   await page.getByLabel("Address of the key set").fill("https://127.0.0.1/jwks.json");
   await page.getByRole("button", { name: "Save keys" }).click();

@@ -1,7 +1,7 @@
 import type { RouteMode } from "../search.ts";
 
 /** One model of one payer: whether it would be tried now, and why not. */
-export type ModelNow = { provider: string; model: string; why: string | null };
+type ModelNow = { provider: string; model: string; why: string | null };
 export type PayerNow = { mode: RouteMode; models: ModelNow[]; says: string };
 
 type Policy = {

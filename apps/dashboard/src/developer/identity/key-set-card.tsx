@@ -133,6 +133,9 @@ function keySetIn(text: string): NonNullable<Identity["jwks"]> | null {
 /** An address that may not be called has a code of its own; it still belongs to its field. */
 function faultsOfKeySet(error: Problem | null) {
   if (error instanceof Problem && error.code === "base_url_not_allowed")
-    return { of: new Map([["identity.jwks_url", error.message]]), rest: null };
+    return {
+      of: new Map([["identity.jwks_url", error.message.replace(/^identity\.jwks_url /, "")]]),
+      rest: null,
+    };
   return faultsOf(error, ["identity.jwks_url", "identity.jwks"]);
 }

@@ -62,7 +62,7 @@ function Result({ tested: { valid, reason, claims, signed_with: by } }: { tested
     return (
       <p className="flex items-baseline gap-2 text-sm text-bad">
         <Cross label="refused" />
-        <span className="[overflow-wrap:anywhere]">It proves nobody: {reason ?? "no reason was told"}</span>
+        <span>It proves nobody: {reasonWords[reason ?? ""] ?? reason ?? "no reason was told"}.</span>
       </p>
     );
   }
@@ -82,3 +82,18 @@ const signerWords = {
   previous_secret: "the secret before, which still holds",
   jwks: "a key of the key set",
 } as const;
+
+/** What is wrong with it, by the reason that a session would be refused with. */
+const reasonWords: Readonly<Record<string, string>> = {
+  malformed: "it is no JWT with sub, aud, iat and exp",
+  algorithm: "it is signed in a way that this app does not take",
+  unknown_key: "no key of the app could have signed it",
+  signature: "its signature does not match",
+  audience: "it is for another app, its aud must be the public app id",
+  issuer: "it comes from another issuer than the app names",
+  expired: "it has expired",
+  not_yet_valid: "it is not valid yet, look at the clock of the machine that signs",
+  lifetime: "it lives too long, exp must follow iat sooner",
+  replayed: "its jti was used before",
+  jwks_unavailable: "the address of the key set does not answer with keys now",
+};

@@ -147,6 +147,6 @@ function faultsOfKey(error: Problem | null) {
   if (error instanceof Problem && error.code === "secret_validation_failed")
     return { of: new Map([["api_key", error.message]]), rest: null };
   if (error instanceof Problem && error.code === "base_url_not_allowed")
-    return { of: new Map([["base_url", error.message]]), rest: null };
+    return { of: new Map([["base_url", error.message.replace(/^`?base_url`? /, "")]]), rest: null };
   return faultsOf(error, fields);
 }

@@ -41,8 +41,9 @@ export function RotationsPage() {
             {items.length === 0 ? (
               <Card title="Rotations">
                 <Empty title="No rotation yet">
-                  Set SECRET_ENCRYPTION_KEY to ring:&lt;new&gt;,&lt;old&gt; on every process, then start one
-                  here. Every stored secret is sealed anew while calls go on.
+                  Set SECRET_ENCRYPTION_KEY to ring:&lt;old&gt;,&lt;new&gt; on every process, then to
+                  ring:&lt;new&gt;,&lt;old&gt;, and start one here. Every stored secret is sealed anew while
+                  calls go on.
                 </Empty>
               </Card>
             ) : (

@@ -38,12 +38,20 @@ export const targetWords: Record<SwitchTarget, { word: string; target: string; o
     wallet: {
       word: "Wallet",
       target: "Wallet id",
-      off: "nothing more is held on it; what is held is settled as usual",
+      off: "its owner's calls are refused and their open streams are cut; balance and receipts stay",
     },
-    session: { word: "Session", target: "Session id", off: "its calls are refused and its streams are cut" },
+    session: {
+      word: "Session",
+      target: "Session id",
+      off: "its calls are refused and its open streams are cut",
+    },
     token: { word: "Developer token", target: "Token id", off: "calls with it are refused" },
-    credential: { word: "Provider key", target: "Key id", off: "no call uses it" },
-    provider: { word: "Provider", target: "Provider", off: "no route leads to it" },
+    credential: { word: "Provider key", target: "Key id", off: "no call uses it and open streams by it end" },
+    provider: {
+      word: "Provider",
+      target: "Provider",
+      off: "no route leads to it and open streams of it end, charged to nobody",
+    },
   };
 
 const stateWords: Record<SwitchState, { word: string; tone: Tone }> = {

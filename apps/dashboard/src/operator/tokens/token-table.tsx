@@ -32,10 +32,10 @@ export function TokenTable({
       {tokens.map((token) => (
         <Row key={token.id} id={token.id} className="appear">
           <Td wide>
-            <span className="font-medium" title={token.email}>
+            <span className="font-medium max-sm:block max-sm:truncate" title={token.email}>
               {token.email}
             </span>{" "}
-            <span className="text-faint">
+            <span className="text-faint max-sm:block max-sm:truncate">
               {token.name} <span className="font-mono text-xs">{token.token_prefix}…</span>
             </span>
           </Td>
