@@ -1,4 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { openEverySealedValue } from "@modelfaucet/server/flows/backup/sealed-values.ts";
+import { openDatabase } from "@modelfaucet/server/lib/db.ts";
+import { createSecretBox } from "@modelfaucet/server/lib/secret-box.ts";
+import { listSealedColumns } from "@modelfaucet/server/modules/backup/backup.ts";
 import {
   chat,
   fundedSession,
@@ -6,7 +10,7 @@ import {
   type GroundSession,
   layGround,
 } from "@modelfaucet/testkit/ground.ts";
-import { type HttpAnswer, type Product, startProduct } from "@modelfaucet/testkit/product.ts";
+import { type HttpAnswer, type Product, startProduct, testSecrets } from "@modelfaucet/testkit/product.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { made } from "./isolation-tenants.ts";
 
@@ -209,6 +213,33 @@ describe("an app's debug log", () => {
     await product.sql`update debug_logs set sealed_bodies = (select sealed_bodies from debug_logs
       where request_id = ${second!.slice(4)}) where request_id = ${first!.slice(4)}`;
     expect((await log("GET", undefined, `/${first}`)).status).toBe(500);
+  });
+
+  it("is among the values that a restore opens and a rotation seals anew", async () => {
+    await start();
+    await recorded((await ask()).body.modelfaucet.request_id);
+    const database = openDatabase({
+      url: product.database.ownerUrl,
+      poolMax: 1,
+      connectTimeoutMs: 5_000,
+      statementTimeoutMs: 30_000,
+      idleTransactionTimeoutMs: 30_000,
+      applicationName: "debug-log",
+    });
+    try {
+      await product.sql`delete from debug_logs where request_id not in
+        (select request_id from debug_logs order by created_at desc limit 1)`;
+      const box = createSecretBox([testSecrets.SECRET_ENCRYPTION_KEY]);
+      const check = await database.read({ purpose: "backup" }, (tx) => openEverySealedValue(tx, box));
+      expect(check).toEqual({ opened: expect.any(Number), faults: [] });
+      expect(await database.read({ purpose: "backup" }, listSealedColumns)).toContainEqual({
+        schema: "public",
+        name: "debug_logs",
+        column: "sealed_bodies",
+      });
+    } finally {
+      await database.close();
+    }
   });
 
   it("keeps no header: a key that came with the request is in no record", async () => {
