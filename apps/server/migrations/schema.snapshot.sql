@@ -11,7 +11,7 @@
 -- 0010_backups 6172b940a9460926
 -- 0011_alerts 84b215290a8b1e48
 -- 0012_isolation 1b671989ba110cbc
--- 0013_payers 48986de50264ffa9
+-- 0013_payers 20f744267b4b26ad
 -- 0014_switches ed61b3f0bd992323
 -- 0015_identity 6f394da18db98396
 -- 0016_key_rotation 797e7e778160d927
@@ -820,7 +820,7 @@ create table transfers (
   constraint transfers_check CHECK (((from_scope <> to_scope) OR (from_id <> to_id))),
   constraint transfers_check1 CHECK (((wallet_seq IS NOT NULL) = (('end_user'::text = from_scope) OR ('end_user'::text = to_scope)))),
   constraint transfers_fund_check CHECK ((fund = ANY (ARRAY['none'::text, 'promo'::text, 'test'::text, 'paid'::text]))),
-  constraint transfers_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'usage_reversal'::text, 'cost_correction'::text, 'adjustment'::text, 'test_credit'::text, 'seed'::text]))),
+  constraint transfers_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'usage_reversal'::text, 'cost_correction'::text, 'adjustment'::text, 'test_credit'::text, 'seed'::text, 'probe'::text]))),
   constraint transfers_line_check CHECK ((line >= 0)),
   constraint transfers_pkey PRIMARY KEY (app_id, kind, source_id, line),
   constraint transfers_reason_check CHECK ((reason <> ''::text))
