@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { publint } from "publint";
@@ -48,6 +49,21 @@ test("it needs the client and React, and nothing of the workspace is in it", () 
   expect([...new Set(imports)].sort()).toEqual(["@modelfaucet/sdk", "react", "react/jsx-runtime"]);
   // No path leads from a text to markup.
   expect(code).not.toMatch(/dangerouslySetInnerHTML|innerHTML|\beval\(|new Function/);
+});
+
+test("it takes nothing of React that version 18 does not have", () => {
+  const code = readFileSync(join(installed, "index.js"), "utf8");
+  const taken = (from: string): string[] =>
+    [...code.matchAll(/import \{([^}]*)\} from "([^"]+)"/g)]
+      .filter(([, , module]) => module === from)
+      .flatMap(([, names]) => names!.split(",").map((name) => name.trim()));
+  // Its types are those of another version, so it is read without any.
+  const require = createRequire(import.meta.url);
+  const react18 = require("react-18") as object;
+  const runtime18 = require("react-18/jsx-runtime") as object;
+  expect(taken("react").length).toBeGreaterThan(5);
+  expect(taken("react").filter((name) => !(name in react18))).toEqual([]);
+  expect(taken("react/jsx-runtime").filter((name) => !(name in runtime18))).toEqual([]);
 });
 
 test("what comes later is not there yet", () => {
