@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { secretsWritten } from "@modelfaucet/testkit/planted-secrets.ts";
 
 export type RunningPlatform = AsyncDisposable & {
   pageUrl: string;
@@ -51,7 +52,11 @@ export async function startPlatform(env: Record<string, string> = {}): Promise<R
     const timer = setTimeout(() => child.kill("SIGKILL"), stopWithinMs);
     await ended;
     clearTimeout(timer);
+    const secrets = secretsOf(dataDir);
     rmSync(dataDir, { recursive: true, force: true });
+    // What it made for itself at its first start, and whatever a test did with it.
+    const written = secretsWritten(said.join(""), { ...secrets, ...env });
+    if (written.length > 0) throw new Error(`the platform wrote ${written.join(", ")} into its log`);
   };
   const ready = new Promise<Urls>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
@@ -105,9 +110,16 @@ function superuserUrlIn(dataDir: string): string {
 }
 
 function adminTokenIn(dataDir: string): string {
-  const line = /^ADMIN_TOKEN=(.+)$/m.exec(readFileSync(join(dataDir, "dev.env"), "utf8"));
-  if (!line) throw new Error("the platform has made no ADMIN_TOKEN");
-  return line[1]!.replace(/^"|"$/g, "");
+  const token = secretsOf(dataDir).ADMIN_TOKEN;
+  if (!token) throw new Error("the platform has made no ADMIN_TOKEN");
+  return token;
+}
+
+function secretsOf(dataDir: string): Record<string, string> {
+  const file = join(dataDir, "dev.env");
+  if (!existsSync(file)) return {};
+  const lines = readFileSync(file, "utf8").matchAll(/^([A-Z_]+)=(.+)$/gm);
+  return Object.fromEntries([...lines].map(([, name, value]) => [name!, value!.replace(/^"|"$/g, "")]));
 }
 
 // A key in the environment of whoever runs the tests must not turn them into real calls.
