@@ -212,7 +212,7 @@ describe("named operator tokens", () => {
       });
       expect(Math.abs(Date.parse(item.expires_at) - Date.now() - 30 * 86_400_000)).toBeLessThan(60_000);
       const me = made(await as(token, "GET", "/v1/admin/me"));
-      expect(me.operator).toMatchObject({ email: `${role}@example.com` });
+      expect(me.operator).toMatchObject({ id: item.operator_id, email: `${role}@example.com` });
       expect(me.scopes.toSorted()).toEqual(scopes.toSorted());
       const made201 = await as(token, "POST", "/v1/admin/developers", {
         email: `of-${role}@example.com`,

@@ -23,8 +23,8 @@ export type OperatorActor = {
   /** An operator's e-mail address; `bootstrap` for the credential from the environment. */
   person: string;
   scopes: ReadonlySet<OperatorScope>;
-  /** The named token that was sent. */
-  tokenId?: string;
+  /** The named token that was sent, and who it is for. */
+  token?: { id: string; operatorId: string; personName: string };
   console?: ConsoleSession;
 };
 /** Whoever came by the console's cookie. */
@@ -80,7 +80,7 @@ export function auditActorOf(actor: Actor, requestId: string, addressPrefix: str
   const isBootstrap = actor.class === "dev" ? actor.caller.bootstrap : actor.person === "bootstrap";
   if (isBootstrap) return { actorScope: "bootstrap", actorName: "bootstrap", ...where };
   if (actor.class === "op") {
-    const actorId = actor.tokenId ?? session?.operatorToken?.id ?? session?.operator?.id ?? null;
+    const actorId = actor.token?.id ?? session?.operatorToken?.id ?? session?.operator?.id ?? null;
     return { actorScope: "admin", actorId, actorName: actor.person, ...where };
   }
   if (session === undefined) {

@@ -51,8 +51,8 @@ export function createAuthenticator(deps: {
     const named = await deps.operatorTokens.find(token, address);
     if (named && named.operatorStatus !== "closed") {
       if (named.operatorStatus === "suspended") throw suspendedOperator();
-      const { email: person, scopes, tokenId } = named;
-      return { class: "op", person, scopes, tokenId };
+      const { email: person, scopes, tokenId: id, operatorId, personName } = named;
+      return { class: "op", person, scopes, token: { id, operatorId, personName } };
     }
     const kind = deps.bootstrap.match(token);
     if (kind === "operator") return { class: "op", person: "bootstrap", scopes: allOperatorScopes };

@@ -15,11 +15,11 @@ export function adminMeRoutes(deps: { database: Database; dashboardUrl: string }
   ];
 }
 
-function operatorAnswer({ person, console, scopes }: OperatorActor) {
+function operatorAnswer({ person, token, console, scopes }: OperatorActor) {
   const isBootstrap = person === "bootstrap";
   const operator = {
-    id: console?.operator?.id ?? person,
-    name: console?.person.name ?? person,
+    id: token?.operatorId ?? console?.operator?.id ?? person,
+    name: token?.personName ?? console?.person.name ?? person,
     ...(isBootstrap ? {} : { email: person }),
   };
   return { operator, scopes: [...scopes] };
