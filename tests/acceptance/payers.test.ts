@@ -244,7 +244,7 @@ describe("the developer's key", () => {
     const created = await product.developer("POST", "/v1/developer/provider-keys", {
       public_app_id: ground.publicAppId,
       provider: "openai",
-      api_key: "sk-proj-developers-own-key-000000000000",
+      api_key: "sk-proj-developers-own-key-0123456789",
       budget_limit_usd: "0.00099999",
     });
     expect(created.status, created.text).toBe(201);
@@ -274,7 +274,7 @@ describe("the developer's key", () => {
     expect(to("platform")).toEqual(["0.00015000"]);
     expect(to("provider_cost")).toEqual([]);
     expect((await chat(product, session.token, flat)).status).toBe(402);
-    expect(vendor.requests[0]!.headers.authorization).toBe("Bearer sk-proj-developers-own-key-000000000000");
+    expect(vendor.requests[0]!.headers.authorization).toBe("Bearer sk-proj-developers-own-key-0123456789");
     await product.developer("DELETE", `/v1/developer/provider-keys/${created.body.id}`);
     const credits = await chat(product, session.token, flat);
     expect(credits.body.modelfaucet.route_mode, credits.text).toBe("platform");

