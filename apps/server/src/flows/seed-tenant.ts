@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Policy, Pricing } from "@modelfaucet/contract/manifest.ts";
 import { announce } from "../lib/change-feed.ts";
 import type { Tx } from "../lib/db.ts";
@@ -42,7 +43,7 @@ export type Tenant = {
   app: AppChange;
   featureKey: string;
   featureName: string;
-  /** The feature's manifest by the numbered steps of the seed: each is a version of its own. Never edited, only added to. */
+  /** The feature's manifest by the numbered steps of the seed, the newest last. Never edited, only added to. */
   manifests: readonly [Manifest, ...Manifest[]];
   externalUserId: string;
   own: boolean;
@@ -187,31 +188,29 @@ async function plantApp(
   return (await readApp(tx, tenant.publicAppId, everyApp))!;
 }
 
-/** The feature at the newest step; one that somebody has edited stays as it is. */
+/** The feature at the newest step of the seed; one that somebody has edited stays as it is. */
 async function plantFeature(tx: Tx, tenant: Tenant, app: App, rows: SeededRow[]): Promise<void> {
-  const { featureKey, featureName: displayName } = tenant;
-  const [first, ...later] = tenant.manifests;
-  const what = `feature ${featureKey}`;
-  const known = await readFeature(tx, app.id, featureKey);
+  const { featureKey, featureName: displayName, manifests } = tenant;
   const owner = { appId: app.id, developerId: app.developerId };
-  const id = known?.id ?? uuidV7();
+  const newest = manifests.at(-1)!;
+  const known = await readFeature(tx, app.id, featureKey);
+  const what = `feature ${featureKey}`;
   rows.push({ what, created: known === null });
   if (!known) {
-    await insertFeature(tx, { id, ...owner, featureKey, displayName, ...first, changedBy: "seed" });
+    const id = uuidV7();
+    await insertFeature(tx, { id, ...owner, featureKey, displayName, ...newest, changedBy: "seed" });
     await audit(tx, "feature.create", "feature", id, owner);
     await announce(tx, "app", app.id);
   }
-  let { version } = known ?? { version: 1 };
-  const isUntouched = known === null || (await isOfTheSeedAlone(tx, known));
-  for (const [index, manifest] of later.entries()) {
-    const step = index + 2;
-    const created = isUntouched && version === step - 1;
-    rows.push({ what: `${what}, step ${step}`, created });
+  for (const [step, manifest] of manifests.slice(0, -1).entries()) {
+    const isThere =
+      known !== null && isDeepStrictEqual({ policy: known.policy, pricing: known.pricing }, manifest);
+    const created = isThere && (await isOfTheSeedAlone(tx, known));
+    rows.push({ what: `${what} after step ${step + 1}`, created });
     if (!created) continue;
-    await changeFeature(tx, { id, appId: app.id, displayName, ...manifest, changedBy: "seed" });
-    await audit(tx, "feature.update", "feature", id, owner);
+    await changeFeature(tx, { id: known.id, appId: app.id, displayName, ...newest, changedBy: "seed" });
+    await audit(tx, "feature.update", "feature", known.id, owner);
     await announce(tx, "app", app.id);
-    version = step;
   }
 }
 

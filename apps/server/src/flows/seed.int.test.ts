@@ -80,44 +80,44 @@ describe("the seed", () => {
     expect((await facts()).origins).toEqual(["https://kept.example.com"]);
   });
 
-  it("brings a demo feature that nobody has edited to the newest step, version by version", async () => {
+  it("brings a demo feature that nobody has edited to the newest step, and leaves an edited one", async () => {
+    const asOperator = (work: (tx: Tx) => Promise<unknown>) =>
+      bed.database.write({ purpose: "operator" }, async (tx) => void (await work(tx)));
     const demo = async () => {
       const [row] = await bed.database.read(
         { purpose: "operator" },
-        (tx) => tx`select f.version, f.policy ->> 'model_policy' as model_policy,
-            array(select v.changed_by || ' ' || (v.policy -> 'route_preference')::text from feature_versions v
-              where v.app_id = f.app_id and v.feature_id = f.id order by v.version) as versions
-          from app_features f where f.feature_key = 'customer_reply'`,
+        (tx) => tx`select version, policy -> 'route_preference' as payers, pricing ->> 'byok_fee_usd' as fee
+          from app_features where feature_key = 'customer_reply'`,
       );
       return row;
     };
-    const grown = {
-      version: 2,
-      model_policy: "cheapest_sufficient",
-      versions: ['seed ["platform"]', 'seed ["local", "byok", "developer_key", "platform"]'],
-    };
-    expect(await demo()).toEqual(grown);
-    const asOperator = (work: (tx: Tx) => Promise<unknown>) =>
-      bed.database.write({ purpose: "operator" }, async (tx) => void (await work(tx)));
-    const setVersions = (changedBy: string) =>
-      asOperator(
-        (
-          tx,
-        ) => tx`update app_features set policy = '{"route_preference": ["platform"]}', version = version + 1
-          where feature_key = 'customer_reply'`,
-      ).then(() =>
-        asOperator(
-          (
-            tx,
-          ) => tx`insert into feature_versions (app_id, feature_id, version, developer_id, display_name, policy, pricing, changed_by)
-            select app_id, id, version, developer_id, display_name, policy, pricing, ${changedBy}
-            from app_features where feature_key = 'customer_reply'`,
-        ),
+    const newest = { payers: ["local", "byok", "developer_key", "platform"], fee: "0.0005" };
+    expect(await demo()).toEqual({ version: 1, ...newest });
+    const setVersion = async (version: number, manifest: object, changedBy: string) => {
+      await asOperator(
+        (tx) => tx`update app_features set version = ${version}, policy = ${tx.json(manifest as never)},
+        pricing = '{"mode": "usage_markup", "markup_percent": 30, "developer_share_bps": 4000}'
+        where feature_key = 'customer_reply'`,
       );
-    await setVersions("developer");
-    const again = await seed(seedDeps(), { demo: true });
-    expect(again.filter(({ created }) => created)).toEqual([]);
-    expect(await demo()).toMatchObject({ version: 3, model_policy: null });
+      await asOperator(
+        (tx) => tx`insert into feature_versions
+          (app_id, feature_id, version, developer_id, display_name, policy, pricing, changed_by)
+        select app_id, id, version, developer_id, display_name, policy, pricing, ${changedBy}
+        from app_features where feature_key = 'customer_reply'`,
+      );
+    };
+    const stepOne = { route_preference: ["platform"], model_policy: "in_order", privacy: "standard" };
+    // As a database of the release before has it.
+    await setVersion(2, stepOne, "seed");
+    const grown = await seed(seedDeps(), { demo: true });
+    expect(grown.filter(({ created }) => created).map(({ what }) => what)).toEqual([
+      "feature customer_reply after step 1",
+    ]);
+    expect(await demo()).toEqual({ version: 3, ...newest });
+    await setVersion(4, stepOne, "developer");
+    const kept = await seed(seedDeps(), { demo: true });
+    expect(kept.filter(({ created }) => created)).toEqual([]);
+    expect(await demo()).toMatchObject({ version: 4, payers: ["platform"] });
   });
 
   it("leaves nothing of the isolation tenant usable", async () => {
