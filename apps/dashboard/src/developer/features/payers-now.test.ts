@@ -49,7 +49,26 @@ test("the developer's key has to be of the vendor, active, and for the model", (
   expect(why({ ...key, provider: "mistral" })).toBe("no key of yours for openai");
   expect(why({ ...key, status: "disabled" })).toBe("your key for openai is not active");
   expect(why({ ...key, models_allowed: ["b"] as never })).toBe("your key for openai is not for this model");
+  expect(why({ ...key, models_allowed: ["openai/a"] as never })).toBe(null);
   expect(why({ ...key, status: "invalid" }, key)).toBe(null);
   // Who may not read the keys is not told that there are none.
   expect(whys("developer_key", prices, null)).toEqual([["a", null]]);
+});
+
+test("a key whose models the manifest does not list brings its own", () => {
+  const keys = [
+    { provider: "mistral", status: "active", models_allowed: ["mistral/c", "d"] },
+    { provider: "deepseek", status: "disabled", models_allowed: ["e"] },
+    { provider: "openai", status: "active", models_allowed: ["a", "f"] },
+  ];
+  const [payer] = payersNow(
+    { route_preference: ["developer_key"], models },
+    [priced("developer_key", "a")],
+    keys,
+  );
+  expect(payer!.models.map(({ provider, model, tried }) => [provider, model, tried])).toEqual([
+    ["openai", "a", "yes"],
+    ["mistral", "c", "perhaps"],
+    ["mistral", "d", "perhaps"],
+  ]);
 });

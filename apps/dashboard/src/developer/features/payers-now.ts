@@ -1,7 +1,7 @@
 import type { RouteMode } from "../search.ts";
 
-/** One model of one payer: whether it would be tried now, and why not. */
-type ModelNow = { provider: string; model: string; why: string | null };
+/** One model of one payer: whether it would be tried now, and where not, or not surely, why. */
+type ModelNow = { provider: string; model: string; tried: "yes" | "no" | "perhaps"; why: string | null };
 export type PayerNow = { mode: RouteMode; models: ModelNow[]; says: string };
 
 type Policy = {
@@ -22,19 +22,14 @@ export function payersNow(
   keys: readonly Key[] | null,
 ): PayerNow[] {
   return policy.route_preference.map((mode) => {
-    const models = policy.models.filter(({ routes }) => routes?.includes(mode) ?? true);
-    return {
-      mode,
-      says: saysOf[mode],
-      models:
-        mode === "local"
-          ? []
-          : models.map(({ provider, model }) => ({
-              provider,
-              model,
-              why: whyNot(mode, { provider, model }, priced, keys),
-            })),
-    };
+    if (mode === "local") return { mode, says: saysOf[mode], models: [] };
+    const listed = policy.models.filter(({ routes }) => routes?.includes(mode) ?? true);
+    const models = listed.map(({ provider, model }) => {
+      const why = whyNot(mode, { provider, model }, priced, keys);
+      return { provider, model, tried: why === null ? ("yes" as const) : ("no" as const), why };
+    });
+    const own = mode === "developer_key" ? ownModels(listed, keys ?? []) : [];
+    return { mode, says: saysOf[mode], models: [...models, ...own] };
   });
 }
 
@@ -61,12 +56,33 @@ function whyNot(
   return mode === "developer_key" ? whyNoKey(entry, keys) : null;
 }
 
-function whyNoKey({ provider, model }: { provider: string; model: string }, keys: readonly Key[] | null) {
+function whyNoKey(entry: { provider: string; model: string }, keys: readonly Key[] | null): string | null {
   if (keys === null) return null;
+  const { provider } = entry;
   const own = keys.filter((key) => key.provider === provider);
   if (own.length === 0) return `no key of yours for ${provider}`;
   const active = own.filter(({ status }) => status === "active");
   if (active.length === 0) return `your key for ${provider} is not active`;
-  const allowed = active.some(({ models_allowed: only }) => only.length === 0 || only.includes(model));
-  return allowed ? null : `your key for ${provider} is not for this model`;
+  return active.some((key) => isFor(key, entry.model))
+    ? null
+    : `your key for ${provider} is not for this model`;
+}
+
+function isFor({ provider, models_allowed: only }: Key, model: string): boolean {
+  return only.length === 0 || only.includes(model) || only.includes(`${provider}/${model}`);
+}
+
+/** Where the manifest lists nothing that an active key may call, the key's own list stands in for it. */
+function ownModels(listed: readonly { provider: string; model: string }[], keys: readonly Key[]): ModelNow[] {
+  return keys
+    .filter(({ status }) => status === "active")
+    .filter((key) => !listed.some(({ provider, model }) => provider === key.provider && isFor(key, model)))
+    .flatMap(({ provider, models_allowed: only }) =>
+      only.map((name) => ({
+        provider,
+        model: name.startsWith(`${provider}/`) ? name.slice(provider.length + 1) : name,
+        tried: "perhaps" as const,
+        why: "of your key's own list; tried where it has a price",
+      })),
+    );
 }

@@ -71,14 +71,14 @@ function Payer({ payer: { mode, models, says }, place }: { payer: PayerNow; plac
         </p>
         {models.length > 0 && (
           <ul className="mt-2 grid gap-1 text-sm">
-            {models.map(({ provider, model, why }) => (
+            {models.map(({ provider, model, tried, why }) => (
               <li key={`${provider} ${model}`} className="flex items-baseline gap-2">
-                <span className={why === null ? "text-good" : "text-bad"}>
-                  {why === null ? <Tick label="tried" /> : <Cross label="not tried" />}
+                <span className={tones[tried]}>
+                  {tried === "no" ? <Cross label="not tried" /> : <Tick label={words[tried]} />}
                 </span>
                 <span className="min-w-0 [overflow-wrap:anywhere]">
                   {model} <span className="text-muted">by {provider}</span>
-                  {why !== null && <span className="text-bad"> · {why}</span>}
+                  {why !== null && <span className={tones[tried]}> · {why}</span>}
                 </span>
               </li>
             ))}
@@ -91,6 +91,9 @@ function Payer({ payer: { mode, models, says }, place }: { payer: PayerNow; plac
     </li>
   );
 }
+
+const words = { yes: "tried", perhaps: "perhaps tried" } as const;
+const tones = { yes: "text-good", perhaps: "text-warn", no: "text-bad" } as const;
 
 function refusalOf(app: string | undefined, feature: FeatureItem["status"]): string | null {
   if (feature === "suspended") return "The operator suspended this feature: nothing of this is tried.";
