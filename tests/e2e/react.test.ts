@@ -131,8 +131,14 @@ test("stopping ends the call and says what it took; leaving the page ends it, to
 
   await page.getByRole("button", { name: "Send" }).click();
   await eventually(() => ground.on(completions).length).toBe(2);
+  // The hold has been read, and the wallet waits for another balance again: nothing is on its way.
+  await eventually(() => ground.seen.at(-1)?.query.has("changed_from")).toBe(true);
+  const before = ground.seen.length;
   await page.evaluate(() => (globalThis as unknown as { unmount: () => void }).unmount());
   await eventually(() => ground.seen.filter(({ open }) => open)).toEqual([]);
+  // A page that is gone asks for nothing more: whatever it still wanted would have been sent before this answer.
+  await page.evaluate(() => fetch("/after"));
+  expect(ground.seen.slice(before).map(({ route }) => route)).toEqual(["GET /after"]);
 });
 
 test.each([

@@ -37,7 +37,7 @@ export function WalletPane({ models }: { models: readonly Model[] | undefined })
         ) : error === null ? (
           <Skeleton className="balance-skeleton" rows={3} />
         ) : (
-          <ErrorNotice error={error} retry={() => void refresh()} />
+          <ErrorNotice error={error} retry={refresh} />
         )}
       </section>
       <PayerSetup />

@@ -18,7 +18,7 @@ export function WalletWatch() {
   }, [wallet]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another number of open or held requests is the reason to read
   useEffect(() => {
-    void refresh();
+    refresh();
   }, [open, refresh]);
   return null;
 }

@@ -31,7 +31,7 @@ export function FaucetBalance({ className }: FaucetBalanceProps) {
           </p>
         </>
       ) : (
-        error && <ErrorNotice error={error} retry={() => void refresh()} />
+        error && <ErrorNotice error={error} retry={refresh} />
       )}
     </section>
   );

@@ -67,13 +67,16 @@ export function useFaucetChat(options: FaucetChatOptions): FaucetChatHook {
   useEffect(() => {
     latest.current = { state, options };
   });
-  useEffect(
-    () => () => {
+  const shown = useRef<AbortSignal | null>(null);
+  useEffect(() => {
+    const life = new AbortController();
+    shown.current = life.signal;
+    return () => {
+      life.abort();
       running.current?.abort();
       running.current = null;
-    },
-    [],
-  );
+    };
+  }, []);
 
   const stop = useCallback(() => running.current?.abort(), []);
   const send = useCallback<FaucetChatHook["send"]>(
@@ -82,9 +85,7 @@ export function useFaucetChat(options: FaucetChatOptions): FaucetChatHook {
       const own = new AbortController();
       running.current = own;
       const isShown = () => running.current === own;
-      const change = (next: Partial<FaucetChatState>) => {
-        if (isShown()) setState((before) => ({ ...before, ...next }));
-      };
+      const change = (next: Partial<FaucetChatState>) => setState((before) => ({ ...before, ...next }));
       const { options: asked, state: before } = latest.current;
       const question = questionOf(input);
       const messages = asked.history ? [...before.messages, question] : [question];
@@ -100,24 +101,28 @@ export function useFaucetChat(options: FaucetChatOptions): FaucetChatHook {
           ...(asked.routeMode === undefined ? {} : { routeMode: asked.routeMode }),
         },
         (next) => {
+          if (!isShown()) return;
           change(next);
-          if (next.paying?.holdUsd !== undefined) void stores.wallet.refresh();
+          if (next.paying?.holdUsd !== undefined) stores.wallet.refresh();
         },
       );
+      // Nobody is there any more to be told.
+      if (!isShown()) return result;
+      running.current = null;
       const written: ChatMessage[] = text === "" ? [] : [{ role: "assistant", content: text }];
       if (result) {
         change({ status: "done", text, result, messages: [...messages, ...written] });
       } else if (error?.code === "aborted") {
         const stopped = endedEarly(error, latest.current.state);
         change({ status: "stopped", text, stopped, messages: [...messages, ...written] });
-        void tellCharge(client, stopped, (told) => setState((now) => withCharge(now, told)));
+        void tellCharge(client, stopped, shown.current, (told) => setState((now) => withCharge(now, told)));
       } else {
         // What had begun to come may be charged, for example where an operator has suspended the app meanwhile.
         const broken = error instanceof FaucetStreamError ? endedEarly(error, latest.current.state) : null;
         change({ status: "failed", text, error, stopped: broken });
-        if (broken) void tellCharge(client, broken, (told) => setState((now) => withCharge(now, told)));
+        if (broken)
+          void tellCharge(client, broken, shown.current, (told) => setState((now) => withCharge(now, told)));
       }
-      if (isShown()) running.current = null;
       return result;
     },
     [client, stores],
@@ -167,11 +172,12 @@ const chargePauseMs = 250;
 async function tellCharge(
   client: FaucetClient,
   { requestId, local }: FaucetStopped,
+  signal: AbortSignal | null,
   told: (stopped: FaucetStopped) => void,
 ): Promise<void> {
-  if (requestId === undefined || local) return;
-  for (let tries = 0; tries < chargeTries; tries += 1) {
-    const items = await client.usage({ requestId }).then(
+  if (requestId === undefined || local || signal === null) return;
+  for (let tries = 0; tries < chargeTries && !signal.aborted; tries += 1) {
+    const items = await client.usage({ requestId, signal }).then(
       (list) => list.items,
       () => [],
     );

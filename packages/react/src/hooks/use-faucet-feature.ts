@@ -52,7 +52,7 @@ export function useFaucetFeature(feature: string): FaucetFeatureHook {
         end(error.code === "aborted" ? { status: "stopped" } : { status: "failed", error });
         return null;
       } finally {
-        void stores.wallet.refresh();
+        stores.wallet.refresh();
       }
     },
     [client, stores, feature],

@@ -22,7 +22,7 @@ export function useLimits(): FaucetLimitsHook {
       const limits = await client.limits.set(limit);
       resource.put(limits);
       // A limit bounds what can be spent, which the wallet tells.
-      void stores.wallet.refresh();
+      stores.wallet.refresh();
       return limits;
     },
     [client, stores, resource],

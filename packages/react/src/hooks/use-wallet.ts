@@ -9,7 +9,8 @@ export type FaucetWalletHook = {
   /** Of the last reading; `wallet` is then as old as `readAtMs` (milliseconds since 1970). */
   error: FaucetError | null;
   readAtMs: number;
-  refresh(): Promise<void>;
+  /** Reads at once. */
+  refresh(): void;
 };
 
 /** The user's wallet, kept true while it is on the screen. */

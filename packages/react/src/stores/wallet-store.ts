@@ -7,8 +7,8 @@ export type WalletReading = Reading<FaucetWallet> & { readAtMs: number };
 export type WalletStore = {
   get(): WalletReading;
   subscribe(listener: () => void): () => void;
-  /** Reads at once, for example because a call has reserved something: a hold changes no balance. */
-  refresh(): Promise<void>;
+  /** Reads at once where somebody looks, for example because a call has reserved something: a hold changes no balance. */
+  refresh(): void;
 };
 
 export const noWallet: WalletReading = { value: undefined, error: null, loading: false, readAtMs: 0 };
@@ -80,12 +80,10 @@ export function createWalletStore(client: FaucetClient): WalletStore {
         if (listeners.size > 0) return;
         ending?.abort();
         ending = null;
+        wake = () => {};
       };
     },
-    async refresh() {
-      if (ending !== null) wake();
-      else await readOnce(new AbortController().signal, false);
-    },
+    refresh: () => wake(),
   };
 }
 
