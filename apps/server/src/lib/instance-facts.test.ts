@@ -40,7 +40,14 @@ describe("what an instance tells of itself", () => {
   it("tells when a secret last failed, and which jobs are late", () => {
     let now = 5_000;
     const facts = createInstanceFacts(() => now);
-    expect(facts.snapshot()).toEqual({ answers: 0, failures: 0, calls: 0, egress_refusals: 0, slow_calls: 0, late_jobs: {} });
+    expect(facts.snapshot()).toEqual({
+      answers: 0,
+      failures: 0,
+      calls: 0,
+      egress_refusals: 0,
+      slow_calls: 0,
+      late_jobs: {},
+    });
     facts.secretFailed();
     facts.setLateJobs(() => ({ retention: 900 }));
     now = 65_000;
