@@ -74,7 +74,7 @@ function watchCalls(): { calls: string[]; stop: () => void } {
   return { calls, stop: () => page.off("request", listener) };
 }
 
-test("before the first call every payer is there with its price, and who pays is said", async () => {
+test("A189: before the first call every payer is there with its price, and who pays is said", async () => {
   const { calls, stop } = watchCalls();
   await page.getByTestId("balance").waitFor({ state: "attached" });
   await eventually(() => page.locator(".payers .mf-mode").allTextContents()).toEqual([
@@ -98,7 +98,7 @@ test("credits pay, and the answer says so", async () => {
   expect(ollama.modelCalls).toHaveLength(0);
 });
 
-test("an own key is chosen before there is one: nothing is sent and nobody else pays", async () => {
+test("A157: an own key is chosen before there is one: nothing is sent and nobody else pays", async () => {
   const before = await balance();
   await payer(/^Your key/).check();
   await eventually(namedPayer).toBe("Your key");
@@ -111,7 +111,7 @@ test("an own key is chosen before there is one: nothing is sent and nobody else 
   await screenshot(page, "crm-demo-byok-missing");
 });
 
-test("a key is saved once its text is ticked, pays at the printed fee, and is nowhere in the page", async () => {
+test("A158: a key is saved once its text is ticked, pays at the printed fee, and is nowhere in the page", async () => {
   const save = page.getByRole("button", { name: "Save key" });
   const agree = page.getByRole("checkbox", { name: "I have read this" });
   await page
@@ -158,7 +158,7 @@ test("a key is saved once its text is ticked, pays at the printed fee, and is no
   expect(kept).not.toContain(ownKey);
 });
 
-test("a key that fails is an error: the wallet stays, and no other payer steps in", async () => {
+test("A156: a key that fails is an error: the wallet stays, and no other payer steps in", async () => {
   vendor.script("*", { status: 401 });
   const before = await balance();
   await suggest().click();
@@ -173,7 +173,7 @@ test("a key that fails is an error: the wallet stays, and no other payer steps i
   await screenshot(page, "crm-demo-byok-failed");
 });
 
-test("credits step in for the failed key only once the user has ticked it, and each answer says so", async () => {
+test("A157: credits step in for the failed key only once the user has ticked it, and each answer says so", async () => {
   const fallback = page.getByRole("checkbox", {
     name: "If my key fails, use my credits and charge my balance.",
   });
