@@ -1,6 +1,7 @@
 import type { AnswerOf } from "@modelfaucet/contract/route.ts";
 import type { listAuditRows } from "@modelfaucet/contract/routes/audit.ts";
 import { useState } from "react";
+import { showExactTime } from "../../format/time.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -79,7 +80,7 @@ function AuditDialog({ row, close }: { row: AuditRow; close: () => void }) {
     ["On", `${row.resource_type.replaceAll("_", " ")} ${row.resource_id ?? ""}`.trim()],
     ["Reason", row.reason],
     ["Request", row.request_id],
-    ["At", row.created_at],
+    ["At", showExactTime(row.created_at)],
   ];
   return (
     <Dialog title={row.action} close={close} wide>

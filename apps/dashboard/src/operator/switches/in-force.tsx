@@ -3,6 +3,7 @@ import { showMinute } from "../../format/time.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Tick } from "../../ui/icons.tsx";
+import type { SwitchTarget } from "./search.ts";
 import type { Switched } from "./switches-query.ts";
 import { rateWords, targetWords } from "./words.tsx";
 
@@ -31,7 +32,7 @@ export function InForce({
       </p>
       <p className="text-sm text-muted">
         {item.throttle_rpm !== undefined && `At most ${rateWords(item.throttle_rpm)}. `}
-        {item.state === "off" && "Open streams of it were cut and settled for what was relayed. "}
+        {item.state === "off" && streamWords(item.target_type)}
         {item.until !== undefined && `It is lifted by itself on ${showMinute(item.until)}.`}
         {item.state === "on" && "New calls are served again; what was cut has to be asked anew."}
       </p>
@@ -42,6 +43,13 @@ export function InForce({
       </div>
     </Dialog>
   );
+}
+
+function streamWords(target: SwitchTarget): string {
+  if (target === "token") return "";
+  return target === "provider"
+    ? "Open streams of it ended, charged to nobody. "
+    : "Open streams of it were cut and settled for what was relayed. ";
 }
 
 const titles = { on: "on again", off: "off", throttled: "throttled" } as const;
