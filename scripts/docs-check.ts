@@ -50,6 +50,19 @@ const answers = { npm_config_yes: "true" };
 
 type Told = { page: string; run: number; left: { line: number; reason: string }[]; seconds: number };
 
+/** React is no package of the root, so pages that use it find its types where our package for it has them. */
+const typesProject = {
+  extends: "../tsconfig.json",
+  include: ["**/*.ts", "**/*.tsx"],
+  compilerOptions: {
+    paths: {
+      "@modelfaucet/react": ["../packages/react/src/index.ts"],
+      react: ["../packages/react/node_modules/@types/react/index.d.ts"],
+      "react/jsx-runtime": ["../packages/react/node_modules/@types/react/jsx-runtime.d.ts"],
+    },
+  },
+};
+
 process.exit(await main(process.argv.slice(2).filter((arg) => arg !== "--")));
 
 async function main(args: string[]): Promise<number> {
@@ -173,19 +186,6 @@ async function pnpmFolder(folder: string): Promise<string> {
   symlinkSync(found.stdout.trim(), join(bin, "pnpm"));
   return bin;
 }
-
-/** React is no package of the root, so pages that use it find its types where our package for it has them. */
-const typesProject = {
-  extends: "../tsconfig.json",
-  include: ["**/*.ts", "**/*.tsx"],
-  compilerOptions: {
-    paths: {
-      "@modelfaucet/react": ["../packages/react/src/index.ts"],
-      react: ["../packages/react/node_modules/@types/react/index.d.ts"],
-      "react/jsx-runtime": ["../packages/react/node_modules/@types/react/jsx-runtime.d.ts"],
-    },
-  },
-};
 
 async function faultsOfTypes(pages: readonly Page[], folder: string): Promise<string[]> {
   const blocks = pages.flatMap((page) =>

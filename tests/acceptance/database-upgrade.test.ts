@@ -11,6 +11,7 @@ import { serverCommand } from "./server-command.ts";
 
 const fixture = join(dirname(fileURLToPath(import.meta.url)), "fixtures/schema-6.json");
 const released = 6;
+const lastRelease = 12;
 const name = `mf_upgrade_${process.pid}`;
 let superuser: postgres.Sql;
 let rows: postgres.Sql;
@@ -118,7 +119,8 @@ it("a database of schema 6 with data goes up: every row is as it was, and books 
     [0, null],
     [0, null],
   ]);
-  const undeclared =
-    await rows`select number from schema_migrations where number > ${released} and compatible_with > ${released}`;
+  // Servers of the last release go on beside the new ones while a deploy lasts.
+  const undeclared = await rows`select number from schema_migrations
+    where number > ${released} and compatible_with > case when number > ${lastRelease} then ${lastRelease}::int else ${released} end`;
   expect(undeclared).toEqual([]);
 });

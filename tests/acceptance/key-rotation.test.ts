@@ -129,7 +129,7 @@ it("A144: five hundred keys turn under load, each works at every moment, and the
   const ring = { ...logins, SECRET_ENCRYPTION_KEY: `ring:${newKey},${oldKey}` };
   const command = await serverCommand(["rotate-keys", "finish", "--reason", "too early"], ring);
   expect(command).toMatchObject({ code: 1, stdout: "" });
-  expect(command.stderr).toMatch(/^1 values still need the old key/);
+  expect(command.stderr).toMatch(/^The old key is still needed, by 1 of the sealed values/);
   expect(await serverCommand(["rotate-keys", "status", "--json"], ring)).toMatchObject({ code: 1 });
   // The old key is still needed: nobody starts without it.
   await expect(product.addGateway({ SECRET_ENCRYPTION_KEY: newKey })).rejects.toThrow(

@@ -187,7 +187,7 @@ describe("features/validate", () => {
     const before = await product.sql`select count(*)::int as versions from feature_versions`;
     const shape = await validate({
       policy: { models: [], unknown: 1 },
-      pricing: { markup_percent: -1, byok_fee_usd: "1" },
+      pricing: { markup_percent: -1, byok_fee_usd: 1 },
     });
     expect(shape.body.valid).toBe(false);
     expect(shape.body.issues.map(({ path }: Json) => path).sort()).toEqual([

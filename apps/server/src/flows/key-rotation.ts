@@ -179,8 +179,8 @@ export async function finishRotation(
   refuse(
     "values_left",
     named.length === 0
-      ? `${left} values still need the old key: wait until they are sealed anew.`
-      : `${left} values still need the old key, and some do not open: look at ${named.join(", ")}.`,
+      ? `The old key is still needed, by ${left} of the sealed values: wait until they are sealed anew.`
+      : `The old key is still needed, by ${left} of the sealed values, and some do not open: look at ${named.join(", ")}.`,
     { left, unopened: rotation.unopened },
   );
 }

@@ -81,6 +81,10 @@ export class TranslationRefusal extends Error {
 export type UpstreamFailureKind =
   /** No byte of an answer came: not connected, or the connection died before the headers. */
   | "connect"
+  /** The egress guard refused the address; nothing was connected to. */
+  | "not_allowed"
+  /** The upstream's dialect has no word for a field that changes the answer or its cost; nothing was sent. */
+  | "untranslatable"
   | "first_byte_timeout"
   | "idle_timeout"
   | "total_timeout"

@@ -12,8 +12,7 @@ export function asUpstreamError(error: unknown, usage: unknown): UpstreamError {
   if (!(error instanceof OutboundError)) {
     return new UpstreamError("malformed", "the upstream's answer cannot be read", { usage, cause: error });
   }
-  const kind = error.kind === "not_allowed" ? "connect" : error.kind;
-  return new UpstreamError(kind, error.message, { usage, cause: error });
+  return new UpstreamError(error.kind, error.message, { usage, cause: error });
 }
 
 /** A bounded piece of an error answer; an empty object where it is no JSON. */

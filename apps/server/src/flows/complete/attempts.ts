@@ -199,7 +199,7 @@ function noteFailure(
     ...(costUsd > 0n ? { usage_source: "provider" as const } : {}),
   });
   // A client that left, or sent nonsense, says nothing about the health of its provider.
-  if (error.kind === "aborted" || isCallersFault(error)) return;
+  if (error.kind === "aborted" || error.kind === "untranslatable" || isCallersFault(error)) return;
   noteHealth(route, { failure: error.kind, status: error.status, latencyMs }, context);
   if (route.key !== null && isKeyRefused(error)) context.onKey(route.key, "refused");
 }
@@ -278,10 +278,10 @@ async function waitBeforeRetry(
   return true;
 }
 
-/** @throws ApiError where the upstream's dialect has no word for a field, anything that is no failure of upstream's */
+/** @throws anything that is no failure of upstream's */
 function asUpstreamError(caught: unknown): UpstreamError {
   if (caught instanceof UpstreamError) return caught;
   if (caught instanceof TranslationRefusal)
-    throw new ApiError("unsupported_parameter", caught.message, { param: caught.param, cause: caught });
+    return new UpstreamError("untranslatable", caught.message, { param: caught.param, cause: caught });
   throw caught;
 }

@@ -1,4 +1,5 @@
 import { ApiError } from "../../lib/errors.ts";
+import { OutboundError } from "../../lib/outbound.ts";
 import type { UpstreamError } from "../../providers/provider.ts";
 import type { Run } from "./run.ts";
 
@@ -12,6 +13,24 @@ export function failureOf(error: UpstreamError | null, run: Run): ApiError {
       "byok_key_invalid",
       "The provider refused your own key; check it there, or enter it again. You were not charged.",
       { details: { reason: "refused", provider: run.route.provider }, cause: error },
+    );
+  }
+  if (error.kind === "untranslatable") {
+    return new ApiError("unsupported_parameter", error.message, {
+      ...(error.param ? { param: error.param } : {}),
+      cause: error,
+    });
+  }
+  if (error.kind === "not_allowed" && run.route.key !== null) {
+    const { cause } = error;
+    return new ApiError(
+      "base_url_not_allowed",
+      "The `base_url` of the key that would pay leads where nothing may be called; nothing was sent or charged.",
+      {
+        param: "base_url",
+        details: { reason: (cause instanceof OutboundError && cause.reason) || "special_address" },
+        cause: error,
+      },
     );
   }
   if (error.refusal === "context_length") {

@@ -49,7 +49,9 @@ export function issuesOfPricing(pricing: EffectivePricing, maxima: Maxima): Issu
   if (pricing.developer_share_bps > maxima.maxDeveloperShareBps) {
     above("developer_share_bps", maxima.maxDeveloperShareBps);
   }
-  if (pricing.developer_key_markup_percent > maxima.maxMarkupPercent)
+  // Where it was not set it is the other one, which has been told already.
+  const ownMarkup = pricing.developer_key_markup_percent !== pricing.markup_percent;
+  if (ownMarkup && pricing.developer_key_markup_percent > maxima.maxMarkupPercent)
     above("developer_key_markup_percent", maxima.maxMarkupPercent);
   const requestFee = pricing.mode === "fixed_fee" ? "fixed_fee_usd" : "request_fee_usd";
   for (const [field, amount, most] of [
