@@ -199,6 +199,6 @@ describe("a probe", () => {
     });
     expect(stub.billableCalls).toBe(0);
     const gone = await bed.provider.probe({ ...asked, baseUrl: "http://127.0.0.1:9/v1" });
-    expect(gone).toMatchObject({ ok: false, failure: "connect" });
+    expect(gone).toMatchObject({ ok: false, failure: "not_allowed" });
   });
 });

@@ -479,7 +479,7 @@ describe("probe", () => {
       await provider.probe({ baseUrl: "http://127.0.0.1:9", apiKey: null, timeoutMs: 1000 }),
     ).toMatchObject({
       ok: false,
-      failure: "connect",
+      failure: "not_allowed",
     });
   });
 });
