@@ -159,6 +159,50 @@ describe("an own key", () => {
     expect(receipt.body).toMatchObject({ paid_by: "credits", route_mode: "platform" });
   });
 
+  it("its owner's leave to use credits holds when it fails, and for as long as it does not work", async () => {
+    const session = await fundedSession(product, ground, "1.00");
+    await addKey(session, {
+      fallback_to_platform: true,
+      disclosure_version: await agreed(session, "paid_key"),
+    });
+    vendor.script("*", { status: 401 });
+    const both = { model: "auto:free_key" };
+    const calls = () =>
+      vendor.requests.filter(({ headers }) => headers.authorization === `Bearer ${ownKey}`).length;
+    const isPaidByCredits = async (headers: Record<string, string> = {}) => {
+      const answer = await chat(product, session.token, both, { headers });
+      expect(answer.body.modelfaucet?.route_mode, answer.text).toBe("platform");
+    };
+    await isPaidByCredits();
+    // Its other model was not tried with it.
+    expect(calls()).toBe(1);
+    const status = async () =>
+      (await asUser(session, "GET", "/v1/user/provider-keys")).body.items[0].status as string;
+    await expect.poll(status).toBe("invalid");
+    await isPaidByCredits();
+    await isPaidByCredits({ "x-modelfaucet-route": "byok" });
+    expect(calls()).toBe(1);
+  });
+
+  it("leave to use credits is no way around a text that was not agreed to", async () => {
+    const session = await fundedSession(product, ground, "1.00");
+    await addKey(session);
+    const leave = { mode: "byok", feature_key: "free_key", fallback_to_platform: true };
+    expect((await asUser(session, "PUT", "/v1/user/modes", leave)).status).toBe(200);
+    const refused = await chat(product, session.token, { model: "auto:free_key" });
+    expect([refused.status, refused.body.error?.details.reason], refused.text).toEqual([
+      403,
+      "disclosure_required",
+    ]);
+    expect(product.stub.billableCalls + vendor.billableCalls).toBe(0);
+    const disclosure_version = await agreed(session, "free_key");
+    expect((await asUser(session, "PUT", "/v1/user/modes", { ...leave, disclosure_version })).status).toBe(
+      200,
+    );
+    const served = await chat(product, session.token, { model: "auto:free_key" });
+    expect(served.body.modelfaucet?.route_mode, served.text).toBe("byok");
+  });
+
   it("a fee is agreed to first, and a raised one again", async () => {
     const session = await fundedSession(product, ground, "1.00");
     await addKey(session);

@@ -65,12 +65,14 @@ const mostAttempts = 12;
 export async function beginAnswer(run: Run, context: AttemptContext): Promise<BegunAnswer> {
   let last: UpstreamError | null = null;
   let isPassedBy = false;
+  const refusedKeys = new Set<PlannableKey>();
   for (const route of run.held.routes) {
     // What was switched off since the plan was made is passed by.
     if (isSwitchedOff(route, context)) {
       isPassedBy = true;
       continue;
     }
+    if (route.key !== null && refusedKeys.has(route.key)) continue;
     const circuit = circuitName(route.provider, route.key);
     const isAvoided = circuit !== null && context.circuits.isOpen(circuit);
     // Others have found out that nothing answers there. Where there is nowhere else to go it is asked all the same.
@@ -79,6 +81,7 @@ export async function beginAnswer(run: Run, context: AttemptContext): Promise<Be
     const outcome = await tryRoute(run, route, context);
     if (!(outcome instanceof UpstreamError)) return outcome;
     last = outcome;
+    if (route.key !== null && isKeyRefused(outcome)) refusedKeys.add(route.key);
     if (circuit !== null && isUpstreamsFault(outcome)) context.circuits.failed(circuit);
     if (isCallersFault(outcome) || (outcome.kind.endsWith("timeout") && run.retriedTimeout)) break;
     if (outcome.kind.endsWith("timeout")) run.retriedTimeout = true;

@@ -38,18 +38,17 @@ export function planPayers(
   const payers = payerContext(choice, context);
   const routesOf = (mode: RouteMode): ModeRoutes =>
     routesOfMode(mode, feature, models.listed, payers, models.named);
+  const creditsAfter = ({ mayUseCredits }: ModeRoutes): Route[] =>
+    mayUseCredits && modes.includes("platform") ? routesOf("platform").routes : [];
   const refused: Refused[] = [];
   for (const mode of choice.mode === "auto" ? modes : [choice.mode]) {
     const found = routesOf(mode);
-    if (found.refusal === null)
-      return [...found.routes, ...following(mode, found.routes, feature, modes, choice, routesOf)];
+    if (found.refusal === null) return [...found.routes, ...creditsAfter(found)];
     refused.push({ mode, refusal: found.refusal, skipped: found.skipped });
-    if (isOwn(mode, found.refusal, choice)) break;
-  }
-  // A chosen key or machine that cannot serve at all: only its user's own leave lets credits pay.
-  if (refused.some(({ mode }) => mode === "byok" || mode === "local") && mayUseCredits(choice, modes)) {
-    const credits = routesOf("platform");
-    if (credits.refusal === null) return credits.routes;
+    if (!isOwn(mode, found.refusal, choice)) continue;
+    const credits = creditsAfter(found);
+    if (credits.length > 0) return credits;
+    break;
   }
   throw nothingPlanned(asked, refused);
 }
@@ -92,26 +91,6 @@ export function payerContext(choice: Choice, context: PlanContext): PayerContext
     fallsBack: choice.fallsBack,
   };
 }
-
-/** Who may pay where the first payer fails: credits, and only with leave. */
-function following(
-  mode: RouteMode,
-  routes: readonly Route[],
-  feature: PlannableFeature,
-  modes: readonly RouteMode[],
-  choice: Choice,
-  routesOf: (mode: RouteMode) => ModeRoutes,
-): Route[] {
-  if (!modes.includes("platform")) return [];
-  const hasLeave =
-    mode === "byok"
-      ? choice.fallsBack || routes.some(({ key }) => key?.fallbackToPlatform)
-      : mode === "developer_key" && feature.policy.fallback_to_platform;
-  return hasLeave ? routesOf("platform").routes : [];
-}
-
-const mayUseCredits = (choice: Choice, modes: readonly RouteMode[]): boolean =>
-  choice.fallsBack && modes.includes("platform");
 
 /** Whether the search ends here: what the user has set up, or chosen, is not passed over in silence. */
 function isOwn(mode: RouteMode, refusal: ModeRefusal, choice: Choice): boolean {

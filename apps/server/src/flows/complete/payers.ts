@@ -74,7 +74,13 @@ export type ModeRefusal =
   | "on_the_device";
 
 export type Skipped = { provider: string; model: string; reason: string };
-export type ModeRoutes = { routes: Route[]; refusal: ModeRefusal | null; skipped: Skipped[] };
+export type ModeRoutes = {
+  routes: Route[];
+  refusal: ModeRefusal | null;
+  skipped: Skipped[];
+  /** Whether whoever may say so lets credits pay where this payer cannot: the key's owner, the user, the feature. */
+  mayUseCredits: boolean;
+};
 
 /** The routes that one payer has for these models, in the order in which they may be tried; or why there is none. */
 export function routesOfMode(
@@ -85,7 +91,7 @@ export function routesOfMode(
   /** A name beyond the list, which a key's own list may know. */
   named: string | null,
 ): ModeRoutes {
-  if (mode === "local") return { routes: [], refusal: "on_the_device", skipped: [] };
+  if (mode === "local") return refusing("on_the_device", context.fallsBack);
   const usable = listed.filter((entry) => entry.routes === undefined || entry.routes.includes(mode));
   if (mode === "platform") return platformRoutes(feature, usable, context);
   return keyRoutes(mode, feature, usable, context, named);
@@ -133,10 +139,9 @@ function platformRoutes(
     else if (upstream.status !== "on") skip("provider_off");
     else if (!price) skip("model_not_priced");
     else if (!suffices(price, entry, feature.policy)) skip("insufficient_model");
-    else if (context.isOff("provider", entry.provider)) skip("suspended");
     else routes.push(routeOf("platform", entry, price, true, rule, null));
   }
-  return { routes, refusal: routes.length > 0 ? null : refusalOf(skipped), skipped };
+  return { routes, refusal: routes.length > 0 ? null : refusalOf(skipped), skipped, mayUseCredits: false };
 }
 
 function keyRoutes(
@@ -149,18 +154,23 @@ function keyRoutes(
   const stored = (mode === "byok" ? context.keys.user : context.keys.developer).filter(
     ({ status }) => status !== "disabled",
   );
-  if (stored.length === 0) return { routes: [], refusal: "no_key", skipped: [] };
-  const usable = stored.filter((key) => key.status === "active" && key.secret !== null);
-  if (usable.length === 0) return { routes: [], refusal: "key_invalid", skipped: [] };
-  const agreed = mode === "byok" ? usable.filter((key) => isAgreed(key, feature.pricing, context)) : usable;
-  if (agreed.length === 0) return { routes: [], refusal: "disclosure_required", skipped: [] };
+  const isOwn = mode === "byok";
+  const agreed = isOwn ? stored.filter((key) => isAgreed(key, feature.pricing, context)) : stored;
+  const mayUseCredits = isOwn
+    ? context.fallsBack || agreed.some(({ fallbackToPlatform }) => fallbackToPlatform)
+    : feature.policy.fallback_to_platform;
+  if (stored.length === 0) return refusing("no_key", mayUseCredits);
+  if (!stored.some(isUsable)) return refusing("key_invalid", mayUseCredits);
+  const usable = agreed.filter(isUsable);
+  // Credits are no way around a text that nobody has agreed to.
+  if (usable.length === 0) return refusing("disclosure_required", false);
   const rule = ruleOf(feature.pricing, mode, context.endUserOwn);
   const routes: Route[] = [];
   const skipped: Skipped[] = [];
-  for (const key of inOrder(agreed, context.random)) {
+  for (const key of inOrder(usable, context.random)) {
     for (const entry of modelsOf(key, listed, named)) {
       const known = context.prices.find(entry.provider, entry.model);
-      const price = known ?? (mode === "byok" ? unknownPrice(entry.provider, entry.model) : null);
+      const price = known ?? (isOwn ? unknownPrice(entry.provider, entry.model) : null);
       const isOff =
         context.isOff("provider", key.provider) || (key.id !== null && context.isOff("credential", key.id));
       const skip = (reason: string) => skipped.push({ provider: entry.provider, model: entry.model, reason });
@@ -170,8 +180,17 @@ function keyRoutes(
       else routes.push(routeOf(mode, entry, price, known !== null, rule, key));
     }
   }
-  return { routes, refusal: routes.length > 0 ? null : refusalOf(skipped), skipped };
+  return { routes, refusal: routes.length > 0 ? null : refusalOf(skipped), skipped, mayUseCredits };
 }
+
+const refusing = (refusal: ModeRefusal, mayUseCredits: boolean): ModeRoutes => ({
+  routes: [],
+  refusal,
+  skipped: [],
+  mayUseCredits,
+});
+
+const isUsable = (key: PlannableKey): boolean => key.status === "active" && key.secret !== null;
 
 /** A free own key needs no consent; a fee, or the right to fall back on credits, does. */
 function isAgreed(key: PlannableKey, pricing: EffectivePricing, context: PayerContext): boolean {
