@@ -163,7 +163,7 @@ describe("an own key", () => {
     const session = await fundedSession(product, ground, "1.00");
     await addKey(session, {
       fallback_to_platform: true,
-      disclosure_version: await agreed(session, "paid_key"),
+      disclosure_version: await agreed(session, "free_key"),
     });
     vendor.script("*", { status: 401 });
     const both = { model: "auto:free_key" };

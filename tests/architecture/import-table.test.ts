@@ -44,7 +44,7 @@ const table: readonly Row[] = [
     types: [contract, moduleTypes],
   },
   { from: new RegExp(`^${server}/providers/`), may: [new RegExp(`^${server}/providers/`), lib] },
-  { from: lib, may: [lib, /^@modelfaucet\/contract\/errors\.ts$/] },
+  { from: lib, may: [lib, /^@modelfaucet\/contract\/errors\.ts$/], types: [contract] },
   // The bridge runs on its users' computers, from one file: it takes nothing of the servers.
   { from: /^apps\/bridge\//, may: [/^apps\/bridge\//] },
   { from: /^packages\/contract\//, may: [/^packages\/contract\//, /^zod$/] },

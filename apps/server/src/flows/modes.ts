@@ -1,11 +1,11 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { formatUsd, maxUsd, parseUsd, type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
-import type { RouteMode } from "../modules/books/items.ts";
 import { byokDisclosureVersion, localDisclosureVersion } from "../modules/credential/credential.ts";
 import type { SessionContext } from "../modules/identity/session-context.ts";
 import type { WalletState } from "../modules/tenancy/tenancy.ts";
 import { allowedModes, choiceOf, payerContext } from "./complete/choice.ts";
 import { type ModeRefusal, type Route, routesOfMode } from "./complete/payers.ts";
-import { listedOf, type PlanContext, type PlannableFeature } from "./complete/plan.ts";
+import { openModels, type PlanContext, type PlannableFeature } from "./complete/plan.ts";
 import { type PlanSources, planContextOf } from "./complete/plan-context.ts";
 
 /** What the plan would say of one payer now, for this user and these features. */
@@ -67,12 +67,6 @@ export async function modesOf(
   };
 }
 
-/** The highest fee for an own key of those features that allow one: what a user is shown, and agrees to. */
-export function byokFeeOf(features: readonly PlannableFeature[]): Usd {
-  const offering = features.filter(({ policy }) => policy.route_preference.includes("byok"));
-  return maxUsd(zeroUsd, ...offering.map(({ pricing }) => parseUsd(pricing.byok_fee_usd)!));
-}
-
 function itemOf(
   mode: RouteMode,
   subject: ModeSubject,
@@ -94,7 +88,7 @@ function itemOf(
   if (mode === "local") return { ...facts, available: true };
   const tried = offering.map((feature) => {
     const payers = payerContext(choiceOf(null, feature, subject), context);
-    return routesOfMode(mode, feature, narrowed(feature, subject.models), payers, null);
+    return routesOfMode(mode, feature, openModels(feature, subject), payers, null);
   });
   const route = tried.find(({ refusal }) => refusal === null)?.routes[0];
   const reason = route ? shortage(route, feeUsd, wallet) : wordOf(tried[0]!.refusal);
@@ -129,13 +123,4 @@ function wordOf(refusal: ModeRefusal | null): ModeReason {
 function feeOf(mode: RouteMode, { pricing }: PlannableFeature): Usd {
   if (mode === "byok") return parseUsd(pricing.byok_fee_usd)!;
   return mode === "local" ? parseUsd(pricing.local_fee_usd)! : parseUsd(pricing.request_fee_usd)!;
-}
-
-/** The models that a session is not narrowed away from. */
-export function narrowed(feature: PlannableFeature, models: readonly string[] | null) {
-  const listed = listedOf(feature);
-  if (models === null || models.includes(`auto:${feature.featureKey}`)) return listed;
-  return listed.filter(
-    ({ provider, model }) => models.includes(model) || models.includes(`${provider}/${model}`),
-  );
 }

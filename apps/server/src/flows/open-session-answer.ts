@@ -1,8 +1,8 @@
 import type { SessionScope } from "@modelfaucet/contract/scopes.ts";
 import { type Usd, usdFromStore } from "../lib/money.ts";
-import { type IdentityMode, mayUseFeature } from "../modules/identity/identity.ts";
+import type { IdentityMode } from "../modules/identity/identity.ts";
 import type { DirectoryApp, DirectoryFeature, WalletState } from "../modules/tenancy/tenancy.ts";
-import { plannableFeatures } from "./complete/plan.ts";
+import { openModels, usableFeatures } from "./complete/plan.ts";
 import type { PlanSources } from "./complete/plan-context.ts";
 import { type ModeSubject, type ModesView, modesOf } from "./modes.ts";
 
@@ -49,7 +49,7 @@ export async function describeSession(
   facts: Facts,
 ): Promise<OpenedSession> {
   const { features: _allowed, models: _models, chosenModes: _chosen, wallet, ...told } = facts;
-  const usable = plannableFeatures(app).filter(({ featureKey }) => mayUseFeature(facts, featureKey));
+  const usable = usableFeatures(app, facts);
   const only = usable.find(({ featureKey }) => featureKey === facts.featureKey) ?? null;
   return {
     ...told,
@@ -65,29 +65,14 @@ export function offeredFeatures(
   app: DirectoryApp,
   session: Pick<Facts, "featureKey" | "features" | "models">,
 ): OfferedFeature[] {
-  return usableFeatures(app, session).map((feature) => ({
+  const usable = usableFeatures(app, session).filter(({ status }) => status === "active");
+  return usable.map((feature) => ({
     featureKey: feature.featureKey,
     displayName: feature.displayName,
     routePreference: feature.policy.route_preference,
-    models: modelsOf(feature, session.models).map(({ provider, model }) => `${provider}/${model}`),
+    models: openModels(feature, session).map(({ provider, model }) => `${provider}/${model}`),
     privacy: feature.policy.privacy,
     byokFeeUsd: feature.pricing.byok_fee_usd,
     localFeeUsd: feature.pricing.local_fee_usd,
   }));
-}
-
-function usableFeatures(
-  app: DirectoryApp,
-  session: Pick<Facts, "featureKey" | "features">,
-): DirectoryFeature[] {
-  return [...app.features.values()].filter(
-    (feature) => feature.status === "active" && mayUseFeature(session, feature.featureKey),
-  );
-}
-
-function modelsOf(feature: DirectoryFeature, narrowed: readonly string[] | null) {
-  if (narrowed === null || narrowed.includes(`auto:${feature.featureKey}`)) return feature.policy.models;
-  return feature.policy.models.filter(
-    ({ provider, model }) => narrowed.includes(model) || narrowed.includes(`${provider}/${model}`),
-  );
 }

@@ -1,7 +1,8 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import type { Database, Tx } from "../lib/db.ts";
 import { type Usd, usdFromStore, zeroUsd } from "../lib/money.ts";
 import { type Books, credits } from "../modules/books/books.ts";
-import type { CloseItem, KeyClaim, RouteMode, Settlement } from "../modules/books/items.ts";
+import type { CloseItem, KeyClaim, Settlement } from "../modules/books/items.ts";
 
 /** A hold whose lease ended: its process has died, or has lost the database for longer than we have. */
 type Abandoned = {

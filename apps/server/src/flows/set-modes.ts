@@ -1,14 +1,13 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { announce, type ChangeFeed } from "../lib/change-feed.ts";
+import type { ChosenMode } from "../lib/chosen-mode.ts";
 import type { Database } from "../lib/db.ts";
 import { ApiError } from "../lib/errors.ts";
-import { formatUsd } from "../lib/money.ts";
 import { type AuditActor, append } from "../modules/audit/audit.ts";
-import type { RouteMode } from "../modules/books/items.ts";
-import { byokDisclosureVersion } from "../modules/credential/credential.ts";
 import type { SessionContext } from "../modules/identity/session-context.ts";
-import { readChosenModes, type StoredMode, writeChosenMode } from "../modules/tenancy/tenancy.ts";
+import { readChosenModes, writeChosenMode } from "../modules/tenancy/tenancy.ts";
+import { refuseUnshown } from "./byok-terms.ts";
 import type { PlannableFeature } from "./complete/plan.ts";
-import { byokFeeOf } from "./modes.ts";
 
 export type ModeDeps = { database: Database; feed: Pick<ChangeFeed, "waitUntilSeen"> };
 
@@ -31,10 +30,10 @@ export async function setMode(
   actor: AuditActor,
   features: readonly PlannableFeature[],
   input: ModeInput,
-): Promise<StoredMode[]> {
+): Promise<ChosenMode[]> {
   const offering = input.feature ? [input.feature] : features;
   if (input.mode !== "auto") refuseUnoffered(input.mode, offering);
-  refuseOutdated(input.disclosureVersion, offering);
+  refuseUnshown(input.disclosureVersion, offering);
   const { appId, developerId, endUserId } = session;
   const change = {
     featureId: input.feature?.id ?? null,
@@ -66,16 +65,5 @@ function refuseUnoffered(mode: RouteMode, offering: readonly PlannableFeature[])
   throw new ApiError("invalid_request", `\`mode\` must be auto or one of ${allowed.join(", ")}.`, {
     param: "mode",
     details: { reason: "not_in_policy", allowed },
-  });
-}
-
-/** Nobody agrees to what they were not shown. */
-function refuseOutdated(version: string | undefined, offering: readonly PlannableFeature[]): void {
-  if (version === undefined) return;
-  const current = byokDisclosureVersion(formatUsd(byokFeeOf(offering)));
-  if (version === current) return;
-  throw new ApiError("conflict", "The fee or its text has changed: show the user the current one.", {
-    param: "disclosure_version",
-    details: { reason: "disclosure", disclosure_version: current },
   });
 }

@@ -1,8 +1,9 @@
 import type { EffectivePricing, Policy, Pricing } from "@modelfaucet/contract/manifest.ts";
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import type { Tx } from "../lib/db.ts";
 import { formatUsd } from "../lib/money.ts";
 import { credits, previewFigures } from "../modules/books/books.ts";
-import type { RouteMode, Settlement } from "../modules/books/items.ts";
+import type { Settlement } from "../modules/books/items.ts";
 import type { DeveloperCaller } from "../modules/identity/identity.ts";
 import { type ModelPrice, type PriceBook, type Rated, rate } from "../modules/pricing/pricing.ts";
 import type { EffectiveManifest } from "../modules/tenancy/tenancy.ts";

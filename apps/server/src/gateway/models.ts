@@ -1,9 +1,9 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { planPayers } from "../flows/complete/choice.ts";
 import type { Route } from "../flows/complete/payers.ts";
 import { callableModels, type PlanContext, type PlannableFeature } from "../flows/complete/plan.ts";
 import { ApiError } from "../lib/errors.ts";
 import { formatUsd } from "../lib/money.ts";
-import type { RouteMode } from "../modules/books/items.ts";
 import { type ModelPrice, pricesWithMarkup } from "../modules/pricing/pricing.ts";
 import type { ListedModel } from "../modules/routing/routing.ts";
 import type { JsonObject } from "../providers/provider.ts";

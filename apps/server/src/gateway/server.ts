@@ -1,3 +1,4 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CompleteContext } from "../flows/complete/complete.ts";
 import type { PlanContext } from "../flows/complete/plan.ts";
@@ -11,7 +12,6 @@ import { ApiError } from "../lib/errors.ts";
 import type { HttpServer } from "../lib/http.ts";
 import { toApiError } from "../lib/http-errors.ts";
 import { bearerToken, clientRequestId } from "../lib/http-headers.ts";
-import type { RouteMode } from "../modules/books/items.ts";
 import { refuseForeignOrigin, type SessionCache, type SessionContext } from "../modules/identity/identity.ts";
 import { type Circuits, circuitName, type Upstream } from "../modules/routing/routing.ts";
 import { chatCompletions } from "./chat-completions.ts";

@@ -6,9 +6,8 @@ import type {
 } from "@modelfaucet/contract/routes/provider-keys.ts";
 import type { KeyVerdict } from "../../flows/provider-key-check.ts";
 import type { Tx } from "../../lib/db.ts";
-import { ApiError } from "../../lib/errors.ts";
-import { formatUsd, maxUsd, parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import { readBudgetUse } from "../../modules/books/books.ts";
+import { formatUsd, parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import { keyBudgetSpec, readBudgetUse } from "../../modules/books/books.ts";
 import {
   byokDisclosureVersion,
   type CredentialRow,
@@ -16,7 +15,6 @@ import {
   coversDisclosure,
 } from "../../modules/credential/credential.ts";
 import type { Switches } from "../../modules/switch/switch.ts";
-import type { DirectoryApp } from "../../modules/tenancy/tenancy.ts";
 
 export type UserKeyAnswer = AnswerOf<typeof addUserProviderKey>;
 export type DeveloperKeyAnswer = AnswerOf<typeof addDeveloperProviderKey>;
@@ -25,8 +23,6 @@ export type KeyAnswerDeps = {
   credentials: Pick<Credentials, "statusOf">;
   switches: Pick<Switches, "isOff">;
 };
-
-const nobody = "00000000-0000-0000-0000-000000000000";
 
 /** Keys as their owner may see them, with what was used of their budgets. Purpose `auth` or `operator`. */
 export async function keyAnswers(
@@ -60,39 +56,17 @@ function statusOf(deps: KeyAnswerDeps, key: CredentialRow): DeveloperKeyAnswer["
 
 async function usedBudgets(tx: Tx, keys: readonly CredentialRow[]): Promise<Map<string, string>> {
   const used = new Map<string, string>();
-  const limited = keys.filter(({ budgetLimitUsd }) => budgetLimitUsd !== null);
+  const limited = keys.flatMap((key) =>
+    key.budgetLimitUsd === null ? [] : [{ ...key, budgetLimitUsd: key.budgetLimitUsd }],
+  );
   for (const [appId, ofApp] of Map.groupBy(limited, (key) => key.appId)) {
-    const specs = ofApp.map((key) => ({
-      kind: "credential" as const,
-      ownerId: key.id,
-      scopeId: nobody,
-      setBy: key.endUserId === null ? ("developer" as const) : ("user" as const),
-      window: "total" as const,
-      zone: "UTC",
-      limitUsd: key.budgetLimitUsd,
-    }));
+    const specs = ofApp.map((key) =>
+      keyBudgetSpec(key.id, key.endUserId === null ? "developer" : "user", key.budgetLimitUsd),
+    );
     const uses = await readBudgetUse(tx, appId, specs);
     for (const [place, { used_usd }] of uses.entries()) used.set(ofApp[place]!.id, used_usd);
   }
   return used;
-}
-
-/** The highest fee of the app's features that take own keys. @throws ApiError forbidden when none does */
-export function byokFeeOf(app: DirectoryApp): Usd {
-  const fee = byokFeeOrNull(app);
-  if (fee !== null) return fee;
-  throw new ApiError("forbidden", "No feature of this app can be used with an own key.", {
-    details: { reason: "not_in_policy" },
-  });
-}
-
-/** `null` where no feature takes own keys. */
-export function byokFeeOrNull(app: DirectoryApp): Usd | null {
-  const offering = [...app.features.values()].filter(({ policy }) =>
-    policy.route_preference.includes("byok"),
-  );
-  if (offering.length === 0) return null;
-  return maxUsd(zeroUsd, ...offering.map(({ pricing }) => parseUsd(pricing.byok_fee_usd) ?? zeroUsd));
 }
 
 /** What a call with the key costs beside its vendor's own bill, and whether its owner has agreed to that. */

@@ -1,12 +1,12 @@
 import * as routes from "@modelfaucet/contract/routes/modes.ts";
-import { type PlannableFeature, plannableFeatures } from "../../flows/complete/plan.ts";
+import { type PlannableFeature, usableFeatures } from "../../flows/complete/plan.ts";
 import type { PlanSources } from "../../flows/complete/plan-context.ts";
 import { type ModesView, modesOf } from "../../flows/modes.ts";
 import { setMode } from "../../flows/set-modes.ts";
 import type { ChangeFeed } from "../../lib/change-feed.ts";
 import type { Database, Tx } from "../../lib/db.ts";
 import { formatUsd } from "../../lib/money.ts";
-import { mayUseFeature, type SessionContext } from "../../modules/identity/identity.ts";
+import type { SessionContext } from "../../modules/identity/identity.ts";
 import {
   type Directory,
   featureNotFound,
@@ -67,7 +67,7 @@ async function featuresOf(
 ): Promise<{ features: PlannableFeature[]; only: PlannableFeature | null }> {
   const app = await deps.directory.app(session.appId);
   if (!app) throw invalidApp();
-  const features = plannableFeatures(app).filter((feature) => mayUseFeature(session, feature.featureKey));
+  const features = usableFeatures(app, session);
   const wanted = featureKey ?? session.featureKey ?? undefined;
   if (wanted === undefined) return { features, only: null };
   const only = features.find((feature) => feature.featureKey === wanted);

@@ -1,4 +1,5 @@
 import * as routes from "@modelfaucet/contract/routes/provider-keys.ts";
+import { byokFeeOf, refuseUnshown } from "../../flows/byok-terms.ts";
 import {
   addKey,
   changeKey,
@@ -10,23 +11,15 @@ import {
 } from "../../flows/provider-keys.ts";
 import type { Database } from "../../lib/db.ts";
 import { ApiError } from "../../lib/errors.ts";
-import { formatUsd, type Usd, zeroUsd } from "../../lib/money.ts";
+import { type Usd, zeroUsd } from "../../lib/money.ts";
 import type { AuditActor } from "../../modules/audit/audit.ts";
-import {
-  byokDisclosureVersion,
-  type CredentialRow,
-  coversDisclosure,
-  findKey,
-  listKeys,
-} from "../../modules/credential/credential.ts";
+import { type CredentialRow, findKey, listKeys } from "../../modules/credential/credential.ts";
 import type { SessionContext } from "../../modules/identity/identity.ts";
-import { type Directory, type DirectoryApp, invalidApp } from "../../modules/tenancy/tenancy.ts";
+import { type Directory, type DirectoryFeature, invalidApp } from "../../modules/tenancy/tenancy.ts";
 import { pageOf } from "../list.ts";
 import { type Mounted, mount } from "../mount.ts";
 import { pageQueryOf } from "./developer-paging.ts";
 import {
-  byokFeeOf,
-  byokFeeOrNull,
   defaultSettings,
   disclosureOf,
   type KeyAnswerDeps,
@@ -43,8 +36,10 @@ export type UserKeyDeps = ProviderKeyDeps &
 export function userProviderKeyRoutes(deps: UserKeyDeps): Mounted[] {
   return [
     mount(routes.addUserProviderKey, async ({ actor: { session }, audit, body }) => {
-      const feeUsd = byokFeeOf(await appOf(deps, session));
-      refuseOtherDisclosure(body.disclosure_version, feeUsd);
+      const features = await featuresOf(deps, session);
+      const feeUsd = byokFeeOf(features);
+      if (feeUsd === null) throw noOwnKeys();
+      refuseUnshown(body.disclosure_version, features);
       const { provider, api_key: apiKey, base_url: baseUrl = null, ...settings } = body;
       const { appId, developerId, endUserId } = session;
       const input = { provider, apiKey, baseUrl, ...defaultSettings, ...settingsIn(settings) };
@@ -52,7 +47,7 @@ export function userProviderKeyRoutes(deps: UserKeyDeps): Mounted[] {
       return answerOf(deps, session, feeUsd, await addKey(deps, managerOf(session, audit), owner, input));
     }),
     mount(routes.listUserProviderKeys, async ({ actor: { session }, audit, query }) => {
-      const feeUsd = byokFeeOrNull(await appOf(deps, session)) ?? zeroUsd;
+      const feeUsd = byokFeeOf(await featuresOf(deps, session)) ?? zeroUsd;
       const { scope, tenant } = managerOf(session, audit);
       const slice = pageQueryOf(query);
       const rows = await deps.database.read(tenant, async (tx) => {
@@ -65,15 +60,16 @@ export function userProviderKeyRoutes(deps: UserKeyDeps): Mounted[] {
       return pageOf(rows, query.limit, placeOf, ({ answer }) => answer);
     }),
     mount(routes.readUserProviderKey, async ({ actor: { session }, audit, params }) => {
-      const feeUsd = byokFeeOrNull(await appOf(deps, session)) ?? zeroUsd;
+      const feeUsd = byokFeeOf(await featuresOf(deps, session)) ?? zeroUsd;
       const { scope, tenant } = managerOf(session, audit);
       const key = await deps.database.read(tenant, (tx) => findKey(tx, scope, params.id));
       if (!key) throw noKey();
       return answerOf(deps, session, feeUsd, key);
     }),
     mount(routes.updateUserProviderKey, async ({ actor: { session }, audit, params, body }) => {
-      const feeUsd = byokFeeOrNull(await appOf(deps, session)) ?? zeroUsd;
-      refuseOtherDisclosure(body.disclosure_version, feeUsd);
+      const features = await featuresOf(deps, session);
+      const feeUsd = byokFeeOf(features) ?? zeroUsd;
+      refuseUnshown(body.disclosure_version, features);
       const change = { ...settingsIn(body), ...(body.status === undefined ? {} : { status: body.status }) };
       return answerOf(
         deps,
@@ -103,21 +99,16 @@ function managerOf({ appId, endUserId }: SessionContext, actor: AuditActor): Key
   };
 }
 
-async function appOf(deps: UserKeyDeps, session: SessionContext): Promise<DirectoryApp> {
+async function featuresOf(deps: UserKeyDeps, session: SessionContext): Promise<DirectoryFeature[]> {
   const app = await deps.directory.app(session.appId);
   if (!app) throw invalidApp();
-  return app;
+  return [...app.features.values()];
 }
 
-/** Nobody agrees to a text, or to a fee, that is no longer the one shown. @throws ApiError conflict */
-function refuseOtherDisclosure(version: string | null | undefined, feeUsd: Usd): void {
-  const fee = formatUsd(feeUsd);
-  if (version === null || version === undefined || coversDisclosure(version, fee)) return;
-  throw new ApiError("conflict", "The terms have changed since they were shown; show them again.", {
-    param: "disclosure_version",
-    details: { reason: "disclosure_version", disclosure_version: byokDisclosureVersion(fee), fee_usd: fee },
+const noOwnKeys = () =>
+  new ApiError("forbidden", "No feature of this app can be used with an own key.", {
+    details: { reason: "not_in_policy" },
   });
-}
 
 async function answerOf(
   deps: UserKeyDeps,

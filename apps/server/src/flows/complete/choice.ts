@@ -1,5 +1,5 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { ApiError } from "../../lib/errors.ts";
-import type { RouteMode } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import type { ListedModel } from "../../modules/routing/routing.ts";
 import {
@@ -171,6 +171,6 @@ function ownKeyRefused(refusal: ModeRefusal): ApiError | null {
 function onTheDevice(): ApiError {
   return new ApiError(
     "policy_local_only",
-    "This runs on your own machine only; use the SDK with the local bridge.",
+    "The user's own machine answers this, not the gateway; call it through the SDK and its local bridge.",
   );
 }

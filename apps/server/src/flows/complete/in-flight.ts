@@ -1,6 +1,6 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import type { ApiError } from "../../lib/errors.ts";
 import type { Books } from "../../modules/books/books.ts";
-import type { RouteMode } from "../../modules/books/items.ts";
 import type { SwitchSubject } from "../../modules/switch/switch.ts";
 
 /** Why a running request is ended from outside. A client that left pays for what it got; so does one that was switched off. */

@@ -1,6 +1,6 @@
 import { ApiError } from "../../lib/errors.ts";
 import { formatUsd, maxUsd, minUsd, type Usd } from "../../lib/money.ts";
-import { nobody } from "../../modules/books/books.ts";
+import { keyBudgetSpec } from "../../modules/books/books.ts";
 import type { AccountSpec } from "../../modules/books/items.ts";
 import { boundInputTokens, type InputBound } from "../../modules/metering/metering.ts";
 import { worstCaseCostUsd, worstCaseUsd } from "../../modules/pricing/pricing.ts";
@@ -99,19 +99,14 @@ export function keyBudgetsOf(offered: Offer): AccountSpec[] {
     if (!key?.id || key.budgetLimitUsd === null) return [];
     const costs = routes.map(({ costs }) => costs);
     const [first] = costs;
+    const owner = routes[0]!.route.mode === "byok" ? "user" : "developer";
     return {
-      kind: "credential",
-      ownerId: key.id,
-      scopeId: nobody,
-      setBy: routes[0]!.route.mode === "byok" ? "user" : "developer",
-      window: "total",
-      zone: "UTC",
-      limitUsd: key.budgetLimitUsd,
+      ...keyBudgetSpec(key.id, owner, key.budgetLimitUsd),
       costs: {
         minUsd: costs.reduce((usd, cost) => minUsd(usd, cost.minUsd), first!.minUsd),
         maxUsd: costs.reduce((usd, cost) => maxUsd(usd, cost.maxUsd), first!.maxUsd),
       },
-    } satisfies AccountSpec;
+    };
   });
 }
 

@@ -25,7 +25,8 @@ export function ownKeyOf(
       "x-modelfaucet-provider-key",
       "needs x-modelfaucet-provider beside it, which names its provider",
     );
-  if (!isVendorName(provider)) throw refused("x-modelfaucet-provider", "must name a provider of own keys");
+  if (!isVendorName(provider))
+    throw refused("x-modelfaucet-provider", `must be one of ${Object.keys(vendors).join(", ")}`);
   if (key === null) throw refused("x-modelfaucet-provider-key", "must hold the key");
   const place = baseUrlOf(provider);
   if (place === null)

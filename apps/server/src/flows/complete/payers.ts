@@ -1,6 +1,6 @@
 import type { EffectivePricing } from "@modelfaucet/contract/manifest.ts";
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { parseUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type { RouteMode } from "../../modules/books/items.ts";
 import { coversDisclosure } from "../../modules/credential/credential.ts";
 import {
   type ChargeRule,

@@ -1,6 +1,7 @@
 import type { EffectivePolicy, EffectivePricing } from "@modelfaucet/contract/manifest.ts";
 import { ApiError } from "../../lib/errors.ts";
 import { parseUsd, type Usd } from "../../lib/money.ts";
+import { mayUseFeature } from "../../modules/identity/identity.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";
 import type { PriceBook } from "../../modules/pricing/pricing.ts";
 import { aliasOf, type ListedModel, listedUnder, type Upstreams } from "../../modules/routing/routing.ts";
@@ -25,6 +26,14 @@ export function plannableFeatures(app: {
   features: ReadonlyMap<string, Omit<PlannableFeature, "id"> & { featureId: string }>;
 }): PlannableFeature[] {
   return [...app.features.values()].map(({ featureId, ...feature }) => ({ id: featureId, ...feature }));
+}
+
+/** Those of them that the session may use. */
+export function usableFeatures(
+  app: Parameters<typeof plannableFeatures>[0],
+  session: Pick<SessionContext, "featureKey" | "features">,
+): PlannableFeature[] {
+  return plannableFeatures(app).filter(({ featureKey }) => mayUseFeature(session, featureKey));
 }
 
 export type Plan = {
@@ -159,14 +168,12 @@ function mayNameBeyond(name: string, feature: PlannableFeature, context: PlanCon
 }
 
 function openFeatures({ session, features }: PlanContext): PlannableFeature[] {
-  return features.filter(
-    ({ featureKey }) =>
-      (session.featureKey ?? featureKey) === featureKey && (session.features?.includes(featureKey) ?? true),
-  );
+  const allowed = { featureKey: session.featureKey ?? null, features: session.features ?? null };
+  return features.filter(({ featureKey }) => mayUseFeature(allowed, featureKey));
 }
 
 /** A session may be narrowed to names: an alias, a bare model, or `provider/model`. */
-function allows(session: PlannedSession, name: string, entry: ListedModel | null): boolean {
+function allows(session: Pick<PlannedSession, "models">, name: string, entry: ListedModel | null): boolean {
   if (!session.models) return true;
   if (session.models.includes(name)) return true;
   return (
@@ -175,8 +182,16 @@ function allows(session: PlannedSession, name: string, entry: ListedModel | null
   );
 }
 
+/** A feature's models that the session is not narrowed away from. */
+export function openModels(
+  feature: PlannableFeature,
+  session: Pick<PlannedSession, "models">,
+): ListedModel[] {
+  return listedOf(feature).filter((entry) => allows(session, `auto:${feature.featureKey}`, entry));
+}
+
 /** A feature's models as they are planned with. */
-export function listedOf(feature: PlannableFeature): ListedModel[] {
+function listedOf(feature: PlannableFeature): ListedModel[] {
   return feature.policy.models.map(({ max_output_tokens, ...entry }) => ({
     ...entry,
     maxOutputTokens: max_output_tokens,

@@ -1,5 +1,5 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { ApiError } from "../../lib/errors.ts";
-import type { RouteMode } from "../../modules/books/items.ts";
 import { findUnmetered } from "../../modules/metering/metering.ts";
 import type { JsonObject } from "../../providers/provider.ts";
 import { isRedirectingField } from "./redirecting-fields.ts";

@@ -19,7 +19,7 @@ export {
 export { readDeveloperMoney } from "./developer-money.ts";
 export { createContinuityCheck } from "./drift.ts";
 export { countEndedRows, type EndedRows, removeEndedRows } from "./ended-rows.ts";
-export { credits, nobody } from "./items.ts";
+export { credits, keyBudgetSpec, nobody } from "./items.ts";
 export { findLocalUsage, insertLocalUsage, type LocalUsage, monthsWithPlace } from "./local-usage.ts";
 export { claimMoveKey, finishMoveKey, freeMoveKey, readAdjustment, sourceIdOf } from "./move-keys.ts";
 export { bookProbe } from "./probe.ts";

@@ -1,3 +1,4 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { type Usd, zeroUsd } from "../../lib/money.ts";
 
 export type Fund = "promo" | "test" | "paid";
@@ -35,10 +36,21 @@ export type AccountSpec = {
 
 export const nobody = "00000000-0000-0000-0000-000000000000";
 
+/** What a provider key's owner allows to be taken of it. */
+export function keyBudgetSpec(keyId: string, setBy: "user" | "developer", limitUsd: Usd): AccountSpec {
+  return {
+    kind: "credential",
+    ownerId: keyId,
+    scopeId: nobody,
+    setBy,
+    window: "total",
+    zone: "UTC",
+    limitUsd,
+  };
+}
+
 /** A claim of an Idempotency-Key; it rides in the batch that opens the hold. */
 export type KeyClaim = { caller: string; route: string; key: string; fingerprint: string };
-
-export type RouteMode = "platform" | "developer_key" | "byok" | "local";
 
 /** Facts of a request that its hold carries and its usage event repeats. */
 export type RequestFacts = {

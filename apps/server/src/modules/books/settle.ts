@@ -1,5 +1,6 @@
+import type { RouteMode } from "@modelfaucet/contract/values.ts";
 import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type { Leg, MoveItem, RouteMode, SettledFigures, Settlement } from "./items.ts";
+import type { Leg, MoveItem, SettledFigures, Settlement } from "./items.ts";
 import { nobody } from "./items.ts";
 import {
   type Account,

@@ -1,16 +1,9 @@
 import type { SessionScope } from "@modelfaucet/contract/scopes.ts";
+import type { ChosenMode } from "../../lib/chosen-mode.ts";
 import type { Usd } from "../../lib/money.ts";
 import type { StoredLimit } from "../../lib/stored-limit.ts";
 
 export type IdentityMode = "signed" | "server" | "demo";
-
-export type ChosenMode = {
-  readonly featureId: string | null;
-  readonly mode: "auto" | "platform" | "developer_key" | "byok" | "local";
-  readonly fallbackToPlatform: boolean;
-  /** What the user agreed to for own keys. */
-  readonly disclosureVersion: string | null;
-};
 
 /** What is known of a caller's session without asking the database: plain facts, never changed in place. */
 export type SessionContext = {

@@ -1,23 +1,15 @@
+import type { ChosenMode } from "../../lib/chosen-mode.ts";
 import type { Tx } from "../../lib/db.ts";
 
-/** What a user chose; `featureId: null` is for every feature without a choice of its own. */
-export type StoredMode = {
-  featureId: string | null;
-  mode: "auto" | "platform" | "developer_key" | "byok" | "local";
-  fallbackToPlatform: boolean;
-  /** What the user agreed to for own keys. */
-  disclosureVersion: string | null;
-};
-
-export async function readChosenModes(tx: Tx, appId: string, endUserId: string): Promise<StoredMode[]> {
-  return tx<StoredMode[]>`
+export async function readChosenModes(tx: Tx, appId: string, endUserId: string): Promise<ChosenMode[]> {
+  return tx<ChosenMode[]>`
     select home_feature_id as "featureId", mode, fallback_to_platform as "fallbackToPlatform",
       disclosure_version as "disclosureVersion"
     from user_modes where app_id = ${appId} and end_user_id = ${endUserId}`;
 }
 
 /** What is left out stays as it was: off, and agreed to nothing, at the beginning. */
-export type ModeChange = Pick<StoredMode, "featureId" | "mode"> & {
+export type ModeChange = Pick<ChosenMode, "featureId" | "mode"> & {
   fallbackToPlatform?: boolean | undefined;
   disclosureVersion?: string | undefined;
 };

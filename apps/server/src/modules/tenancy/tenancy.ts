@@ -70,7 +70,7 @@ export {
   listLimits,
   writeLimit,
 } from "./limit-store.ts";
-export { type ModeChange, readChosenModes, type StoredMode, writeChosenMode } from "./mode-store.ts";
+export { type ModeChange, readChosenModes, writeChosenMode } from "./mode-store.ts";
 export {
   featureNotFound,
   type Issue,
