@@ -9,24 +9,35 @@ const folder = import.meta.dirname;
 /** Or wherever the caller wants it. */
 const dist = process.argv[2] ?? join(folder, "dist");
 
-/** Bundled libraries; their licences go along. */
-const bundled = ["eventsource-parser", "gpt-tokenizer", "yaml", "zod"];
+const ownFacts = join(folder, "package.json");
+const tokenWorker = createRequire(ownFacts).resolve("@modelfaucet/token-counter/worker.ts");
+
+/** Bundled libraries and who imports them; their licences go along. */
+const bundled = [
+  ["eventsource-parser", ownFacts],
+  ["gpt-tokenizer", tokenWorker],
+  ["yaml", ownFacts],
+  ["zod", ownFacts],
+] as const;
 
 rmSync(dist, { recursive: true, force: true });
 // Two programs: the tokenizer runs in a thread of its own, from a file of its own.
 for (const [entry, name] of [
-  ["src/main.ts", "modelfaucet-bridge.js"],
-  ["src/tokens/token-worker.ts", "token-worker.js"],
+  [join(folder, "src/main.ts"), "modelfaucet-bridge.js"],
+  [tokenWorker, "token-worker.js"],
 ] as const) {
   await build({
-    input: join(folder, entry),
+    input: entry,
     platform: "node",
     logLevel: "warn",
     transform: { target: "node20" },
     output: { file: join(dist, name), format: "esm", codeSplitting: false },
   });
 }
-writeFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), bundled.map(licenceOf).join("\n\n"));
+writeFileSync(
+  join(dist, "THIRD-PARTY-LICENSES.txt"),
+  bundled.map(([name, importer]) => licenceOf(name, importer)).join("\n\n"),
+);
 copyFileSync(join(folder, "../../LICENSE"), join(dist, "LICENSE"));
 
 type PackageFacts = {
@@ -36,8 +47,8 @@ type PackageFacts = {
   author?: string | { name: string };
 };
 
-function licenceOf(name: string): string {
-  const root = rootOf(createRequire(join(folder, "package.json")).resolve(name), name);
+function licenceOf(name: string, importer: string): string {
+  const root = rootOf(createRequire(importer).resolve(name), name);
   const file = readdirSync(root).find((entry) => /^licen[cs]e/i.test(entry));
   const facts = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as PackageFacts;
   const owner = typeof facts.author === "string" ? facts.author : (facts.author?.name ?? "its authors");

@@ -7,6 +7,7 @@ ENV CI=true
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml .npmrc LICENSE ./
 COPY patches patches
 COPY packages/contract packages/contract
+COPY packages/token-counter packages/token-counter
 COPY apps/server apps/server
 COPY infra/bin infra/bin
 # In the layout of the workspace: Node strips no types from packages that were copied into node_modules.

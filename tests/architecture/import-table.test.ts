@@ -15,6 +15,7 @@ const flows = new RegExp(`^${server}/flows/`);
 const doors = new RegExp(`^${server}/modules/([a-z-]+)/\\1\\.ts$`);
 const moduleTypes = new RegExp(`^${server}/modules/`);
 const contract = /^@modelfaucet\/contract\//;
+const tokenCounter = /^@modelfaucet\/token-counter\//;
 /** Names alone, without a schema: the one file of the contract that may be in a page. */
 const scopes = /^@modelfaucet\/contract\/scopes\.ts$/;
 const edge = (name: string): Row => ({
@@ -41,12 +42,13 @@ const table: readonly Row[] = [
       lib,
       new RegExp(`^${server}/providers/provider\\.ts$`),
     ],
-    types: [contract, moduleTypes],
+    types: [contract, moduleTypes, tokenCounter],
   },
   { from: new RegExp(`^${server}/providers/`), may: [new RegExp(`^${server}/providers/`), lib] },
   { from: lib, may: [lib, /^@modelfaucet\/contract\/errors\.ts$/], types: [contract] },
-  // The bridge runs on its users' computers, from one file: it takes nothing of the servers.
-  { from: /^apps\/bridge\//, may: [/^apps\/bridge\//] },
+  // The bridge runs on its users' computers, from one file: it takes nothing of `apps/server`.
+  { from: /^apps\/bridge\//, may: [/^apps\/bridge\//, tokenCounter] },
+  { from: /^packages\/token-counter\//, may: [/^packages\/token-counter\//] },
   { from: /^packages\/contract\//, may: [/^packages\/contract\//, /^zod$/] },
   { from: /^packages\/sdk\//, may: [/^packages\/sdk\//], types: [contract] },
   {

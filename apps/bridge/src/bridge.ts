@@ -1,3 +1,4 @@
+import { createTokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import { complete } from "./completion/complete.ts";
 import { createSlots } from "./completion/slots.ts";
 import type { BridgeSettings } from "./config/settings.ts";
@@ -11,7 +12,6 @@ import { pairingRoutes } from "./routes/pairing-routes.ts";
 import { readRoutes } from "./routes/read-routes.ts";
 import { createBodyMemory } from "./server/exchange.ts";
 import { startServer } from "./server/server.ts";
-import { createTokenCounter } from "./tokens/token-counter.ts";
 
 export type Bridge = {
   readonly port: number;
@@ -31,6 +31,10 @@ export type BridgeDeps = {
   onPaired(grant: Grant): void;
 };
 
+/** In the bundle the worker is a file beside this one. */
+const tokenWorker = import.meta.url.endsWith(".ts")
+  ? undefined
+  : new URL("./token-worker.js", import.meta.url);
 /** Bodies of all callers together. */
 const bodyMemoryBytes = 268_435_456;
 
@@ -47,7 +51,7 @@ export async function startBridge(deps: BridgeDeps): Promise<Bridge> {
     keepDays: settings.keepReportsDays,
   });
   const endpoints = openEndpoints(settings);
-  const counter = createTokenCounter();
+  const counter = createTokenCounter({ worker: tokenWorker });
   const completion = { settings, endpoints, grants, counter, slots: createSlots(), memory };
   let listening: readonly string[] = [];
   const server = await startServer(settings.port, {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Exit, type Program, type RunningProgram, startProgram } from "./children.ts";
 import { cloneRoot } from "./data-folder.ts";
 
-const watched = ["apps/server/src", "packages/contract/src"];
+const watched = ["apps/server/src", "packages/contract/src", "packages/token-counter/src"];
 // Editors write a file in several steps.
 const settleMs = 150;
 const stopMs = 1500;

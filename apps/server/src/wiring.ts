@@ -1,4 +1,5 @@
 import { effectiveManifest } from "@modelfaucet/contract/manifest.ts";
+import { createTokenCounter, type TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import type { Config, Role } from "./config.ts";
 import type { CompleteContext } from "./flows/complete/complete.ts";
 import { createInFlight, type InFlight } from "./flows/complete/in-flight.ts";
@@ -17,7 +18,6 @@ import { createMetrics, type Metrics } from "./lib/metrics.ts";
 import type { Outbound } from "./lib/outbound.ts";
 import { createMappedLookup } from "./lib/outbound-hosts.ts";
 import { createSecretBox, type SecretBox } from "./lib/secret-box.ts";
-import { createTokenCounter, type TokenCounter } from "./lib/token-counter/token-counter.ts";
 import type { Tracing } from "./lib/tracing.ts";
 import { createKeptAnswers } from "./modules/answer/answer.ts";
 import { type Books, createBooks, readEpoch } from "./modules/books/books.ts";

@@ -1,3 +1,4 @@
+import type { TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import type { BridgeSettings } from "../config/settings.ts";
 import type { Endpoints, LocalModel } from "../endpoints/endpoints.ts";
 import { callUpstream, readWhole, type UpstreamAnswer } from "../endpoints/upstream.ts";
@@ -5,7 +6,6 @@ import { asBridgeError, BridgeError } from "../errors.ts";
 import { type GrantStore, mayUse, ownerOf } from "../grants/grants.ts";
 import { isObject, type JsonObject, parseJson } from "../json.ts";
 import { type BodyMemory, commonHeaders, type Exchange, readJsonBody, sendJson } from "../server/exchange.ts";
-import type { TokenCounter } from "../tokens/token-counter.ts";
 import { AnswerTap } from "./answer-tap.ts";
 import { type ContextFit, fitContext, isPromptMaybeCut } from "./context.ts";
 import { readEvents } from "./event-reader.ts";

@@ -1,7 +1,7 @@
+import type { TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import type { LocalModel } from "../endpoints/endpoints.ts";
 import { askUpstream } from "../endpoints/upstream.ts";
 import { isObject, type JsonObject, positiveInteger } from "../json.ts";
-import type { TokenCounter } from "../tokens/token-counter.ts";
 import type { AnswerTap } from "./answer-tap.ts";
 import { type ModelRequest, promptNumbers, promptTexts, upstreamBody } from "./request.ts";
 

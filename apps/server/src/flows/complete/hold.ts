@@ -1,6 +1,6 @@
+import type { TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import type { Usd } from "../../lib/money.ts";
-import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import { type Books, isBudget, nobody } from "../../modules/books/books.ts";
 import type { AccountSpec, KeyClaim, OpenItem, OpenResult, RequestFacts } from "../../modules/books/items.ts";
 import type { SessionContext } from "../../modules/identity/session-context.ts";

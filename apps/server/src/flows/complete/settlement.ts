@@ -1,7 +1,7 @@
 import type { ErrorCode } from "@modelfaucet/contract/errors.ts";
+import type { TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import { failpoint } from "../../lib/failpoint.ts";
 import { addUsd, formatUsd, minUsd, type Usd, zeroUsd } from "../../lib/money.ts";
-import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import type { Books } from "../../modules/books/books.ts";
 import { previewFigures } from "../../modules/books/books.ts";
 import type { Payer, SettledFigures, Settlement } from "../../modules/books/items.ts";

@@ -1,5 +1,5 @@
+import type { TokenCounter } from "@modelfaucet/token-counter/token-counter.ts";
 import { failpoint } from "../../lib/failpoint.ts";
-import type { TokenCounter } from "../../lib/token-counter/token-counter.ts";
 import {
   normaliseUsage,
   promptTexts,

@@ -20,6 +20,8 @@ export type TokenCounterOptions = {
   queueMax?: number;
   /** UTF-16 units under way together; beyond it a count is estimated at once. */
   queueCharactersMax?: number;
+  /** Where `worker.ts` is once it is bundled. */
+  worker?: URL | undefined;
 };
 
 /** A worker that is this much later than its deadline is stuck in one segment, and is replaced. */
@@ -35,6 +37,7 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TokenCoun
   const deadlineMs = options.deadlineMs ?? 500;
   const queueMax = options.queueMax ?? 256;
   const queueCharactersMax = options.queueCharactersMax ?? 16_777_216;
+  const program = options.worker ?? new URL("./worker.ts", import.meta.url);
   const waiting = new Map<number, Waiting>();
   /** Jobs that the worker still has, answered or not: their texts are in its memory. */
   const posted = new Map<number, number>();
@@ -62,7 +65,7 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TokenCoun
   }
 
   function start(): Worker {
-    const started = new Worker(new URL("./worker.ts", import.meta.url), { name: "token-counter" });
+    const started = new Worker(program, { name: "token-counter" });
     started.unref();
     started.on("message", (message: CountAnswer) => {
       postedCharacters -= posted.get(message.id) ?? 0;
