@@ -11,8 +11,8 @@ import { SelectField, TextField } from "../../ui/field.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { ReasonField } from "../reason-field.tsx";
 import { type LimitsSearch, limitLevels } from "../search.ts";
+import { TargetField } from "../target-field.tsx";
 import { type LimitItem, limitsPath } from "./limits-query.ts";
-import { TargetField } from "./target-field.tsx";
 import { levelWords, type Measure, measureWords, type SpendingWindow, windowWords } from "./words.ts";
 
 type Form = {
@@ -78,16 +78,19 @@ export function SetLimitDialog({
             ))}
           </SelectField>
           {form.level !== "platform" && (
-            <TargetField
-              level={form.level}
-              target={limit?.target_name ?? form.target}
-              change={(target) => change({ target })}
-              fault={
-                missing
-                  ? `there is no such ${levelWords[form.level].word.toLowerCase()}`
-                  : faults.of.get("target_id")
-              }
-            />
+            <div className="col-span-full">
+              <TargetField
+                kind={form.level}
+                words={levelWords[form.level]}
+                target={limit?.target_name ?? form.target}
+                change={(target) => change({ target })}
+                fault={
+                  missing
+                    ? `there is no such ${levelWords[form.level].word.toLowerCase()}`
+                    : faults.of.get("target_id")
+                }
+              />
+            </div>
           )}
           <SelectField
             label="Measure"

@@ -1,3 +1,4 @@
+import type { SwitchTarget as Switchable } from "@modelfaucet/contract/objects/switch.ts";
 import { oneOf, type RawSearch, texts } from "../../format/search-text.ts";
 
 /** What the URL of the switches holds. */
@@ -20,7 +21,7 @@ export const switchTargets = [
   "token",
   "credential",
   "provider",
-] as const;
+] as const satisfies readonly Switchable[];
 export type SwitchTarget = (typeof switchTargets)[number];
 export const switchStates = ["off", "throttled", "on"] as const;
 export type SwitchState = (typeof switchStates)[number];

@@ -5,10 +5,10 @@ import { Dialog } from "../../ui/dialog.tsx";
 import { SelectField, TextField } from "../../ui/field.tsx";
 import { ProblemNotice } from "../../ui/problem-notice.tsx";
 import { ReasonField } from "../reason-field.tsx";
+import { TargetField } from "../target-field.tsx";
 import { InForce } from "./in-force.tsx";
 import { type SwitchTarget, switchTargets } from "./search.ts";
 import { useSwitch, type Wanted } from "./switches-query.ts";
-import { TargetField } from "./target-field.tsx";
 import { targetWords } from "./words.tsx";
 
 /** What is switched; without it the dialog asks. */
@@ -72,7 +72,8 @@ export function SetSwitchDialog({ target, close }: { target: Target | null; clos
         )}
         {target?.id === undefined && form.type !== "platform" && (
           <TargetField
-            type={form.type}
+            kind={form.type}
+            words={targetWords[form.type]}
             target={form.target}
             change={(next) => change({ target: next })}
             fault={missing ? `there is no such ${word}` : faults.of.get("target_id")}
