@@ -221,7 +221,7 @@ test("a token made for a person signs in, proves itself anew, and turns the encr
   await dialogOf(theirs).getByLabel("Reason").fill("it looks done");
   await dialogOf(theirs).getByRole("button", { name: "Finish rotation" }).click();
   await dialogOf(theirs)
-    .getByText(/still need the old key/)
+    .getByText(/The old key is still needed/)
     .waitFor();
   await screenshot(theirs, "console-boundary-rotation-refused");
   expect(await seriousFaults(theirs)).toEqual([]);
